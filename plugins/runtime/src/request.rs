@@ -1,0 +1,215 @@
+//! A call's input and the plan's request make an HTTP request. Pure but for the type it returns.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use airlock_sdk::{Failure, http, internal, invalid_input};
+use serde_json::{Value as Json, value::RawValue};
+
+use crate::{
+    bindings::airlock::capability::plan::{Body, NamedValue, PathPart, Request, TemplatePart, Value},
+    encode,
+};
+
+/// A call's input, its members as JSON texts: what goes into a body goes there as it came, digit for digit.
+pub type Input<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Makes the request.
+///
+/// # Errors
+/// `invalid-input` for a path value that is absent, empty or would climb, and for text that no header field can carry.
+pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure> {
+    let mut request = http::Request::new(plan.method.as_str(), url(plan, input)?);
+    for header in &plan.headers {
+        if let Some(value) = resolve(&header.value, input) {
+            let value = parse(&value)?;
+            request = request.header(header.name.as_str(), header_text(&header.name, &value)?);
+        }
+    }
+    if let Some(cookies) = cookies(&plan.cookies, input)? {
+        request = request.header("cookie", cookies);
+    }
+    Ok(match body(&plan.body, input) {
+        Some(json) => request.body("application/json", json.into_owned()),
+        None => request,
+    })
+}
+
+fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
+    let mut url = format!("{}://{}", plan.scheme, plan.authority);
+    for part in &plan.path {
+        match part {
+            PathPart::Literal(text) => url.push_str(text),
+            PathPart::Value(value) => {
+                let name = input_name(value);
+                let value = resolve(value, input)
+                    .ok_or_else(|| invalid_input(name, "is part of the path and must be given"))?;
+                url.push_str(&encode::path_segment(name, &parse(&value)?)?);
+            }
+        }
+    }
+    let mut query = String::new();
+    for parameter in &plan.query {
+        if let Some(value) = resolve(&parameter.value, input) {
+            let value = parse(&value)?;
+            encode::append_query(&mut query, &parameter.name, &value, parameter.style);
+        }
+    }
+    url.push_str(&query);
+    Ok(url)
+}
+
+fn cookies(plan: &[NamedValue], input: &Input<'_>) -> Result<Option<String>, Failure> {
+    let mut pairs = Vec::new();
+    for cookie in plan {
+        if let Some(value) = resolve(&cookie.value, input) {
+            let value = encode::percent(&encode::text(&parse(&value)?));
+            pairs.push(format!("{}={value}", cookie.name));
+        }
+    }
+    Ok((!pairs.is_empty()).then(|| pairs.join("; ")))
+}
+
+fn body<'a>(plan: &'a Body, input: &Input<'a>) -> Option<Cow<'a, str>> {
+    match plan {
+        Body::Empty => None,
+        Body::Json(value) => resolve(value, input),
+        Body::JsonMembers(members) => {
+            let members: Vec<String> = members
+                .iter()
+                .filter_map(|member| {
+                    let value = resolve(&member.value, input)?;
+                    Some(format!("{}:{value}", Json::from(member.name.as_str())))
+                })
+                .collect();
+            (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")).into())
+        }
+    }
+}
+
+/// The value as a JSON text, or `None` where nothing is to be sent: an absent input or null.
+fn resolve<'a>(value: &'a Value, input: &Input<'a>) -> Option<Cow<'a, str>> {
+    match value {
+        Value::Input(name) => present(name, input).map(Cow::Borrowed),
+        Value::Constant(json) => (json != "null").then_some(Cow::Borrowed(json)),
+        Value::Template(parts) => template(parts, input).map(|text| Json::from(text).to_string().into()),
+    }
+}
+
+fn present<'a>(name: &str, input: &Input<'a>) -> Option<&'a str> {
+    let json = input.get(name)?.get();
+    (json != "null").then_some(json)
+}
+
+fn template(parts: &[TemplatePart], input: &Input<'_>) -> Option<String> {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            TemplatePart::Text(literal) => text.push_str(literal),
+            TemplatePart::Input(name) => {
+                let value = parse(present(name, input)?).ok()?;
+                text.push_str(&encode::text(&value));
+            }
+        }
+    }
+    Some(text)
+}
+
+/// The inputs are parts of a JSON text that was parsed, and the compiler wrote the constants: this doesn't fail.
+fn parse(json: &str) -> Result<Json, Failure> {
+    serde_json::from_str(json).map_err(internal)
+}
+
+/// The input that a caller should change when the value is at fault.
+fn input_name(value: &Value) -> &str {
+    let named = match value {
+        Value::Input(name) => Some(name),
+        Value::Template(parts) => parts.iter().find_map(|part| match part {
+            TemplatePart::Input(name) => Some(name),
+            TemplatePart::Text(_) => None,
+        }),
+        Value::Constant(_) => None,
+    };
+    named.map_or("path", String::as_str)
+}
+
+/// An array is a comma list in a header (OpenAPI's `simple` style).
+fn header_text(name: &str, value: &Json) -> Result<String, Failure> {
+    let text = match value {
+        Json::Array(items) => items.iter().map(encode::text).collect::<Vec<_>>().join(","),
+        other => encode::text(other),
+    };
+    if text.chars().all(|c| !c.is_control() || c == '\t') {
+        return Ok(text);
+    }
+    Err(invalid_input(name, "goes into a header field and must not hold control characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn input(json: &str) -> Input<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn named(name: &str, value: Value) -> NamedValue {
+        NamedValue { name: name.to_owned(), value }
+    }
+
+    #[test]
+    fn absent_and_null_are_not_sent_and_empty_is() {
+        let value = Value::Input("a".to_owned());
+        for (given, expected) in
+            [("{}", None), (r#"{"a": null}"#, None), (r#"{"a": ""}"#, Some("\"\"")), (r#"{"a": 0}"#, Some("0"))]
+        {
+            assert_eq!(resolve(&value, &input(given)).as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_template_with_an_absent_input_is_absent() {
+        let value = Value::Template(vec![TemplatePart::Text("id:".to_owned()), TemplatePart::Input("id".to_owned())]);
+        let given = input(r#"{"id": 7}"#);
+        assert_eq!(resolve(&value, &given).as_deref(), Some("\"id:7\""));
+        assert_eq!(resolve(&value, &input("{}")), None);
+    }
+
+    #[test]
+    fn a_body_is_one_value_or_an_object_of_its_members() {
+        let given = input(r#"{"body": {"z": 1.00, "a": 12345678901234567890123}, "s": "\"q\"", "gone": null}"#);
+        let members = Body::JsonMembers(vec![
+            named("S", Value::Input("s".to_owned())),
+            named("gone", Value::Input("gone".to_owned())),
+            named("c", Value::Constant("1".to_owned())),
+        ]);
+        for (plan, expected) in [
+            (Body::Empty, None),
+            (Body::Json(Value::Input("body".to_owned())), Some(r#"{"z": 1.00, "a": 12345678901234567890123}"#)),
+            (Body::Json(Value::Input("none".to_owned())), None),
+            (members, Some(r#"{"S":"\"q\"","c":1}"#)),
+        ] {
+            assert_eq!(body(&plan, &given).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn a_header_value_cannot_end_its_line() {
+        assert_eq!(header_text("x", &json!(["a", 1])).unwrap(), "a,1");
+        for bad in ["a\r\nx: y", "a\nb", "\u{0}"] {
+            assert!(header_text("x", &json!(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_encoded_and_joined() {
+        let given = input(r#"{"a": "1; b=2", "b": true}"#);
+        let plan = [
+            named("a", Value::Input("a".to_owned())),
+            named("none", Value::Input("none".to_owned())),
+            named("b", Value::Input("b".to_owned())),
+        ];
+        let got = cookies(&plan, &given).unwrap().unwrap();
+        assert_eq!(got, "a=1%3B%20b%3D2; b=true");
+    }
+}

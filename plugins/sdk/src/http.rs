@@ -1,0 +1,225 @@
+//! Blocking HTTP by way of the host's mediator.
+//!
+//! No credentials here: the host adds them when the request is finished. No retries and no redirects either.
+
+use serde_json::Value;
+
+use crate::{
+    Failure, Reply, UpstreamError,
+    bindings::wasi::{
+        http::{
+            outgoing_handler,
+            types::{ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme},
+        },
+        io::streams::StreamError,
+    },
+    internal,
+};
+
+/// The most that one write to a stream may carry (`wasi:io`, `blocking-write-and-flush`).
+const WRITE_LIMIT: usize = 4096;
+
+/// How much one read asks for: a few TCP segments, so that a usual answer takes one or two reads.
+const READ_CHUNK: u64 = 64 * 1024;
+
+/// A request that isn't sent yet.
+#[derive(Debug)]
+pub struct Request {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    /// A request of any method. `url` is absolute and already encoded.
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { method: method.into(), url: url.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A GET request.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new("GET", url)
+    }
+
+    /// Adds a header field.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body and its `content-type`.
+    #[must_use]
+    pub fn body(self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut with_type = self.header("content-type", media_type);
+        with_type.body = body.into();
+        with_type
+    }
+
+    /// Sends the request and waits for the answer's head.
+    ///
+    /// # Errors
+    /// [`Failure::Denied`], [`Failure::TimedOut`] or [`Failure::Unavailable`], ready to be returned; [`Failure::Internal`] for
+    /// a request that can't be written as HTTP.
+    pub fn send(self) -> Result<Response, Failure> {
+        let request = self.head()?;
+        let body = request.body().map_err(|()| internal("the request's body was taken twice"))?;
+        let pending = outgoing_handler::handle(request, None).map_err(failed)?;
+        write_body(body, &self.body)?;
+        pending.subscribe().block();
+        let response = pending
+            .get()
+            .ok_or_else(|| internal("the response was not ready after its pollable"))?
+            .map_err(|()| internal("the response was taken twice"))?
+            .map_err(failed)?;
+        Ok(Response(response))
+    }
+
+    fn head(&self) -> Result<OutgoingRequest, Failure> {
+        let (scheme, authority, path) = split_url(&self.url)?;
+        let mut fields = Vec::with_capacity(self.headers.len() + 1);
+        for (name, value) in &self.headers {
+            fields.push((name.clone(), value.clone().into_bytes()));
+        }
+        if !self.body.is_empty() {
+            fields.push(("content-length".to_owned(), self.body.len().to_string().into_bytes()));
+        }
+        let headers = Fields::from_list(&fields).map_err(|e| internal(format_args!("header can't be sent: {e:?}")))?;
+        let request = OutgoingRequest::new(headers);
+        request
+            .set_method(&method(&self.method))
+            .and_then(|()| request.set_scheme(Some(&scheme)))
+            .and_then(|()| request.set_authority(Some(authority)))
+            .and_then(|()| request.set_path_with_query(Some(path)))
+            .map_err(|()| internal(format_args!("not a URL: {}", self.url)))?;
+        Ok(request)
+    }
+}
+
+/// An answer whose body isn't read yet.
+#[derive(Debug)]
+pub struct Response(IncomingResponse);
+
+impl Response {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.0.status()
+    }
+
+    /// The first value of a header field, if it is text.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let value = self.0.headers().get(name).into_iter().next()?;
+        String::from_utf8(value).ok()
+    }
+
+    /// Hands the answer on as it is: the host streams the body to the caller.
+    pub fn hand_on(self) -> Reply {
+        Reply::Upstream(self.0)
+    }
+
+    /// Turns a status from 400 on into a failure for the caller.
+    ///
+    /// # Errors
+    /// [`Failure::Upstream`] with the status and the start of the body.
+    pub fn success(self) -> Result<Self, Failure> {
+        /// Enough for an API's error message; the caller reads it, perhaps as a part of a prompt.
+        const MESSAGE_LIMIT: usize = 2048;
+        let status = self.status();
+        if status < 400 {
+            return Ok(self);
+        }
+        let mut message = String::from_utf8_lossy(&self.bytes()?).into_owned();
+        if message.len() > MESSAGE_LIMIT {
+            message.truncate(message.floor_char_boundary(MESSAGE_LIMIT));
+        }
+        Err(Failure::Upstream(UpstreamError { status, message }))
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] when the answer breaks off or is larger than the grant allows.
+    pub fn bytes(self) -> Result<Vec<u8>, Failure> {
+        let body = self.0.consume().map_err(|()| internal("the response's body was taken twice"))?;
+        read_body(&body)
+    }
+
+    /// Reads the whole body as JSON.
+    ///
+    /// # Errors
+    /// As [`Response::bytes`]; [`Failure::Unavailable`] when the body isn't JSON.
+    pub fn json(self) -> Result<Value, Failure> {
+        serde_json::from_slice(&self.bytes()?)
+            .map_err(|e| Failure::Unavailable(format!("the upstream's answer is not JSON: {e}")))
+    }
+}
+
+fn split_url(url: &str) -> Result<(Scheme, &str, &str), Failure> {
+    let not_a_url = || internal(format_args!("not an absolute http(s) URL: {url}"));
+    let (scheme, rest) = url.split_once("://").ok_or_else(not_a_url)?;
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return Err(not_a_url()),
+    };
+    let start_of_path = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(start_of_path);
+    Ok((scheme, authority, if path.is_empty() { "/" } else { path }))
+}
+
+fn method(name: &str) -> Method {
+    match name {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        "OPTIONS" => Method::Options,
+        "PATCH" => Method::Patch,
+        other => Method::Other(other.to_owned()),
+    }
+}
+
+fn write_body(body: OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
+    if !bytes.is_empty() {
+        let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
+        for chunk in bytes.chunks(WRITE_LIMIT) {
+            // The upstream may answer and close before it has read everything: then the answer counts, not this error.
+            if stream.blocking_write_and_flush(chunk).is_err() {
+                break;
+            }
+        }
+    }
+    // Refused only when the lengths don't agree, which means that the connection broke: the response says more.
+    let _ = OutgoingBody::finish(body, None);
+    Ok(())
+}
+
+fn read_body(body: &IncomingBody) -> Result<Vec<u8>, Failure> {
+    let stream = body.stream().map_err(|()| internal("the response's stream was taken twice"))?;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(READ_CHUNK) {
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok(bytes),
+            Err(StreamError::LastOperationFailed(e)) => {
+                return Err(Failure::Unavailable(format!("the upstream's answer broke off: {}", e.to_debug_string())));
+            }
+        }
+    }
+}
+
+/// What the provider reports when a request got no answer. The host knows the details and tells the caller.
+fn failed(code: ErrorCode) -> Failure {
+    let message = format!("{code:?}");
+    match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Failure::Denied(message),
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::DnsTimeout
+        | ErrorCode::HttpResponseTimeout => Failure::TimedOut(message),
+        _ => Failure::Unavailable(message),
+    }
+}

@@ -1,0 +1,48 @@
+//! The guest library: what a capability provider written in Rust needs and no more.
+//!
+//! It doesn't hide the contract: [`Description`], [`Reply`] and [`Failure`] are the types of `wit/types.wit`. It adds what every
+//! provider would write again: the export macro, HTTP requests ([`http`]) and a few conversions.
+//!
+//! ```no_run
+//! use airlock_sdk::{Description, Failure, Provider, Reply, http::Request};
+//!
+//! struct Motd;
+//!
+//! impl Provider for Motd {
+//!     fn describe() -> Result<Description, Failure> {
+//!         # unimplemented!()
+//!     }
+//!     fn call(operation: String, _input: String) -> Result<Reply, Failure> {
+//!         match operation.as_str() {
+//!             "today" => Ok(Request::get("https://api.example.com/motd").send()?.hand_on()),
+//!             other => Err(Failure::Internal(format!("no such operation: {other}"))),
+//!         }
+//!     }
+//! }
+//!
+//! # #[cfg(target_family = "wasm")]
+//! airlock_sdk::export!(Motd with_types_in airlock_sdk::bindings);
+//! # fn main() {}
+//! ```
+
+pub mod bindings;
+pub mod http;
+
+pub use bindings::{
+    airlock::capability::types::{
+        Blob, Content, Credential, Description, Effects, EmbeddedResource, Failure, InputError, Json, Location,
+        Operation, Parameter, Placement, Reply, ResourceContents, Route, Upstream, UpstreamError,
+    },
+    export,
+    exports::airlock::capability::provider::Guest as Provider,
+};
+
+/// The failure for an input that conforms to its schema and still can't be used.
+pub fn invalid_input(parameter: &str, message: impl Into<String>) -> Failure {
+    Failure::InvalidInput(InputError { parameter: Some(parameter.to_owned()), message: message.into() })
+}
+
+/// The failure for a provider's own fault; the text goes to the operator's log.
+pub fn internal(message: impl std::fmt::Display) -> Failure {
+    Failure::Internal(message.to_string())
+}
