@@ -1,0 +1,134 @@
+//! What a provider offers and needs, in plain types: the meaning of `wit/types.wit` inside the host.
+//!
+//! No validation here (`component::check` refuses bad descriptions) and no wire format: MCP, OpenAPI and WIT each convert by hand.
+
+use serde_json::Value;
+
+/// What a provider offers and what it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// A short name for people.
+    pub title: String,
+    /// What the capability is for; becomes part of the instructions that an MCP client reads.
+    pub summary: String,
+    /// The operations, each name once, in the order of every listing.
+    pub operations: Vec<Operation>,
+    /// Every destination that the provider will ask for.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// One thing that a caller can ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Identifies the operation within the provider: `[A-Za-z0-9_.-]{1,128}`.
+    pub name: String,
+    /// A display name.
+    pub title: Option<String>,
+    /// What the operation does, written for an agent that must choose.
+    pub description: String,
+    /// JSON Schema (2020-12) of the input, of type `object`.
+    pub input_schema: Value,
+    /// JSON Schema (2020-12) of a successful result, if known.
+    pub output_schema: Option<Value>,
+    /// What a call can change.
+    pub effects: Effects,
+    /// Where it is reachable over REST; absent = not served over REST.
+    pub route: Option<Route>,
+    /// The name of its MCP tool; absent = not served over MCP.
+    pub tool: Option<String>,
+}
+
+/// Hints about what a call can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effects {
+    /// A call changes nothing upstream.
+    pub read_only: bool,
+    /// A call may delete or overwrite what can't be restored.
+    pub destructive: bool,
+    /// Calling again with the same input changes nothing more.
+    pub idempotent: bool,
+    /// A call touches things outside the provider.
+    pub open_world: bool,
+}
+
+/// Where an operation is reachable over REST and which part of the request fills which input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// An HTTP method in capitals.
+    pub method: String,
+    /// An absolute path whose variables are whole segments: `/v1/users/{id}`.
+    pub path: String,
+    /// How the inputs are filled; an input that is listed nowhere can't be given over REST.
+    pub parameters: Vec<Parameter>,
+}
+
+/// One part of an HTTP request that fills one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// The input it fills: a member of the operation's input object.
+    pub input: String,
+    /// The part of the request.
+    pub location: Location,
+    /// Its name on the wire; unused for `Body`.
+    pub name: String,
+}
+
+/// A part of an HTTP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// A variable of the route's path.
+    Path,
+    /// A key of the query.
+    Query,
+    /// A header field.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// The whole body.
+    Body,
+    /// One member of the body, a JSON object.
+    BodyMember,
+}
+
+/// A destination that a provider will ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// `scheme://host[:port][/prefix]`.
+    pub base_url: String,
+    /// The HTTP methods that it will use, in capitals.
+    pub methods: Vec<String>,
+    /// What the host adds to each request to this destination.
+    pub credentials: Vec<Credential>,
+}
+
+/// A credential: where it goes, and which secrets it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Where in the request it goes.
+    pub placement: Placement,
+    /// The value, in which `{{NAME}}` stands for the secret that the operator grants under that name.
+    pub value: String,
+}
+
+/// Where in a request a credential goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// The header field of this name.
+    Header(String),
+    /// The query key of this name.
+    Query(String),
+}
+
+impl Credential {
+    /// The names of the secrets that `value` asks for, in their order, with repetitions.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.value.split("{{").skip(1).filter_map(|rest| rest.split_once("}}").map(|(name, _)| name.trim()))
+    }
+}
+
+impl Upstream {
+    /// The names of the secrets that all credentials ask for.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.credentials.iter().flat_map(Credential::secret_names)
+    }
+}

@@ -1,0 +1,166 @@
+//! All offers of a document -> the plan: which of them are one operation, what they are called, which upstreams they need.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::Value as Json;
+
+use super::link::Offer;
+use super::model::{Consumes, Document, Hints, Surface};
+use super::names::free_name;
+use super::plan::Plan;
+use crate::contract::{Description, Effects, Operation, Upstream};
+
+/// A REST operation, a tool, or both if they mean the same.
+struct Group<'a> {
+    rest: Option<&'a Offer<'a>>,
+    tool: Option<&'a Offer<'a>>,
+}
+
+/// Assembles the plan.
+pub fn assemble(document: &Document, offers: &[Offer]) -> Plan {
+    let groups = group(offers);
+    let names = name_all(&groups);
+    let operations = groups.iter().zip(names).map(|(group, name)| group.operation(name)).collect();
+    Plan {
+        requests: groups.iter().map(|group| group.any().request.clone()).collect(),
+        description: Description {
+            title: title(document),
+            summary: document.summary.clone(),
+            operations,
+            upstreams: upstreams(document, offers),
+        },
+    }
+}
+
+/// Puts each tool to the first REST operation without a tool that means the same.
+fn group<'a>(offers: &'a [Offer<'a>]) -> Vec<Group<'a>> {
+    let (rest, tools): (Vec<_>, Vec<_>) =
+        offers.iter().partition(|offer| matches!(offer.exposure.surface, Surface::Rest(_)));
+    let mut groups: Vec<_> = rest.into_iter().map(|offer| Group { rest: Some(offer), tool: None }).collect();
+    for tool in tools {
+        let free = groups.iter_mut().filter(|group| group.tool.is_none());
+        let same = free.into_iter().find(|group| group.rest.is_some_and(|rest| mean_the_same(rest, tool)));
+        match same {
+            Some(group) => group.tool = Some(tool),
+            None => groups.push(Group { rest: None, tool: Some(tool) }),
+        }
+    }
+    groups
+}
+
+fn mean_the_same(rest: &Offer, tool: &Offer) -> bool {
+    std::ptr::eq(rest.consumed, tool.consumed)
+        && same_inputs(&rest.inputs.schema, &tool.inputs.schema)
+        && rest.request == tool.request
+        && output_schema(rest) == output_schema(tool)
+}
+
+/// Equal but for the order of the inputs.
+fn same_inputs(one: &Json, other: &Json) -> bool {
+    let required = |schema: &Json| -> BTreeSet<String> {
+        let names = schema["required"].as_array().into_iter().flatten();
+        names.filter_map(Json::as_str).map(str::to_owned).collect()
+    };
+    one["properties"] == other["properties"] && required(one) == required(other)
+}
+
+/// Names that the document gives to REST operations come first; what has to do without one gets what is left.
+fn name_all(groups: &[Group]) -> Vec<String> {
+    let mut taken: HashSet<String> = groups.iter().filter_map(Group::given_name).collect();
+    let mut name = |group: &Group| {
+        group.given_name().unwrap_or_else(|| {
+            let free = free_name(&group.wanted_name(), |name| taken.contains(name));
+            taken.insert(free.clone());
+            free
+        })
+    };
+    groups.iter().map(&mut name).collect()
+}
+
+impl<'a> Group<'a> {
+    fn any(&self) -> &'a Offer<'a> {
+        self.rest.or(self.tool).expect("a group is made of at least one offer")
+    }
+
+    fn given_name(&self) -> Option<String> {
+        let name = self.rest?.exposure.name.as_ref()?;
+        Some(name.value.clone())
+    }
+
+    fn wanted_name(&self) -> String {
+        let tool_name = || self.tool?.exposure.name.as_ref().map(|name| name.value.clone());
+        match self.rest {
+            Some(rest) => rest.consumed.name.value.clone(),
+            None => tool_name().unwrap_or_default(),
+        }
+    }
+
+    fn operation(&self, name: String) -> Operation {
+        let offer = self.any();
+        let offers = [self.rest, self.tool];
+        let mut titles = offers.iter().flatten().filter_map(|offer| offer.exposure.title.clone());
+        let tool = self.tool.and_then(|tool| tool.exposure.name.as_ref());
+        let hints = match self.tool.map(|tool| &tool.exposure.surface) {
+            Some(Surface::Tool(hints)) => *hints,
+            _ => Hints::default(),
+        };
+        Operation {
+            name,
+            title: titles.next().or_else(|| offer.consumed.title.clone()),
+            description: self.description(),
+            input_schema: offer.inputs.schema.clone(),
+            output_schema: output_schema(offer).cloned(),
+            effects: effects(&offer.consumed.method, hints),
+            route: self.rest.and_then(|rest| rest.inputs.route.clone()),
+            tool: tool.map(|name| name.value.clone()),
+        }
+    }
+
+    /// The longer one of a REST operation and its tool, for the sake of the agent that reads it.
+    fn description(&self) -> String {
+        let consumed = self.any().consumed;
+        let own = [self.rest, self.tool].into_iter().flatten();
+        let own = own.filter_map(|offer| offer.exposure.description.as_ref());
+        // Of equals the first: `max_by_key` takes the last.
+        let longest = own.rev().max_by_key(|text| text.chars().count());
+        let text = longest.or(consumed.description.as_ref()).cloned();
+        text.unwrap_or_else(|| {
+            format!("{} {}", consumed.method, consumed.path.as_ref().map_or(String::new(), |path| path.to_text()))
+        })
+    }
+}
+
+fn output_schema<'a>(offer: &Offer<'a>) -> Option<&'a Json> {
+    offer.exposure.output_schema.as_ref().or(offer.consumed.output_schema.as_ref())
+}
+
+/// What a tool's hints leave open follows from the method of the upstream request (RFC 9110).
+fn effects(method: &str, hints: Hints) -> Effects {
+    let reads = matches!(method, "GET" | "HEAD" | "OPTIONS");
+    Effects {
+        read_only: hints.read_only.unwrap_or(reads),
+        destructive: hints.destructive.unwrap_or(method == "DELETE"),
+        idempotent: hints.idempotent.unwrap_or(reads || matches!(method, "PUT" | "DELETE")),
+        open_world: hints.open_world.unwrap_or(true),
+    }
+}
+
+fn title(document: &Document) -> String {
+    let first = document.consumes.first().map(|api| api.namespace.value.clone());
+    document.title.clone().or(first).unwrap_or_default()
+}
+
+/// The APIs that are called, with the methods that are used.
+fn upstreams(document: &Document, offers: &[Offer]) -> Vec<Upstream> {
+    let upstream = |api: &Consumes| {
+        let called = offers.iter().filter(|offer| std::ptr::eq(offer.consumes, api));
+        let methods: BTreeSet<&str> = called.map(|offer| offer.consumed.method.as_str()).collect();
+        let base = api.base.as_ref().filter(|_| !methods.is_empty())?;
+        Some(Upstream {
+            base_url: base.to_url(),
+            methods: methods.into_iter().map(str::to_owned).collect(),
+            credentials: api.credentials.clone(),
+        })
+    };
+    document.consumes.iter().filter_map(upstream).collect()
+}

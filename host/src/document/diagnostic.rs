@@ -1,0 +1,235 @@
+//! What is wrong with a document, where, and what to do about it.
+//!
+//! A diagnostic is plain data; nothing here knows the format, it is only rendered here.
+
+use std::fmt::{self, Write};
+
+/// One problem of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The kind of problem.
+    pub code: Code,
+    /// Whether the document can be used in spite of it.
+    pub severity: Severity,
+    /// The line in the source, from 1.
+    pub line: usize,
+    /// The column in the line, in characters, from 1.
+    pub column: usize,
+    /// How many characters from there are at fault; 0 if that isn't known.
+    pub length: usize,
+    /// The path in the document, e.g. `capability.consumes[0].resources[1].path`; empty for the document itself.
+    pub path: String,
+    /// What is wrong: lower case, no final period, the value after a colon.
+    pub message: String,
+    /// What would have been right.
+    pub expected: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Whether a document can be used in spite of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The document can't be used.
+    Error,
+    /// The document can be used, but a part of it may not mean what its author thinks.
+    Warning,
+}
+
+/// The kind of a problem. The string form never changes; a number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The text is not YAML.
+    Syntax,
+    /// The document is larger than anything that a person writes.
+    Limit,
+    /// A key stands twice in one mapping.
+    DuplicateKey,
+    /// A key that the format doesn't know.
+    UnknownKey,
+    /// A key that must be there is absent.
+    MissingKey,
+    /// A value of the wrong type.
+    WrongType,
+    /// A value of the right type that can't be used.
+    InvalidValue,
+    /// A version of the format that this release doesn't know.
+    UnknownVersion,
+    /// A part of the format that this release doesn't carry out.
+    NotSupported,
+    /// A name with characters that can't be in it.
+    InvalidName,
+    /// A name that is taken.
+    DuplicateName,
+    /// A method and path that are taken.
+    DuplicateRoute,
+    /// A `call` to something that isn't there.
+    UnknownReference,
+    /// A `with` that names a parameter or an input that isn't there.
+    UnknownParameter,
+    /// A required parameter that nothing feeds.
+    UnfedParameter,
+    /// A path variable that matches nothing, or more than one thing.
+    PathVariable,
+    /// A path that can't be used.
+    InvalidPath,
+    /// A base URI that can't be used.
+    InvalidBaseUri,
+    /// A header that a document can't set.
+    InvalidHeader,
+    /// A template names a secret that no bind declares.
+    UnboundSecret,
+    /// A secret is written in the document.
+    LiteralSecret,
+    /// A secret is used where it would reach the sandbox or the caller.
+    MisplacedSecret,
+}
+
+impl Code {
+    /// The stable string form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "AL001",
+            Self::Limit => "AL002",
+            Self::DuplicateKey => "AL003",
+            Self::UnknownKey => "AL004",
+            Self::MissingKey => "AL005",
+            Self::WrongType => "AL006",
+            Self::InvalidValue => "AL007",
+            Self::UnknownVersion => "AL008",
+            Self::NotSupported => "AL009",
+            Self::InvalidName => "AL020",
+            Self::DuplicateName => "AL021",
+            Self::DuplicateRoute => "AL022",
+            Self::UnknownReference => "AL023",
+            Self::UnknownParameter => "AL024",
+            Self::UnfedParameter => "AL025",
+            Self::PathVariable => "AL026",
+            Self::InvalidPath => "AL030",
+            Self::InvalidBaseUri => "AL031",
+            Self::InvalidHeader => "AL032",
+            Self::UnboundSecret => "AL040",
+            Self::LiteralSecret => "AL041",
+            Self::MisplacedSecret => "AL042",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// Lines longer than this are cut around the fault, so that one minified line doesn't fill the terminal.
+const SNIPPET_WIDTH: usize = 120;
+
+impl Diagnostic {
+    /// The diagnostic for people: a first line that editors can follow, the source line with a caret, and the advice.
+    ///
+    /// `source` must be the text that was compiled. Its line isn't shown if it holds a secret.
+    pub fn render(&self, file: &str, source: &str) -> String {
+        let mut out = self.headline(file);
+        if self.code != Code::LiteralSecret {
+            self.render_snippet(source, &mut out);
+        }
+        let notes = [
+            ("path", Some(&self.path).filter(|path| !path.is_empty())),
+            ("expected", self.expected.as_ref()),
+            ("help", self.hint.as_ref()),
+        ];
+        for (label, text) in notes {
+            if let Some(text) = text {
+                let _ = write!(out, "\n  = {label}: {}", printable(text));
+            }
+        }
+        out
+    }
+
+    fn headline(&self, file: &str) -> String {
+        format!("{file}:{}:{}: {}[{}]: {}", self.line, self.column, self.severity, self.code, printable(&self.message))
+    }
+
+    fn render_snippet(&self, source: &str, out: &mut String) {
+        let Some(line) = source.lines().nth(self.line - 1) else {
+            return;
+        };
+        let before = self.column - 1;
+        let cut = match line.chars().count() {
+            0..=SNIPPET_WIDTH => 0,
+            _ => before.saturating_sub(SNIPPET_WIDTH / 2),
+        };
+        let shown: String = line.chars().skip(cut).take(SNIPPET_WIDTH).collect();
+        let room = shown.chars().count().saturating_sub(before - cut).max(1);
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let indent = " ".repeat(before - cut);
+        let carets = "^".repeat(self.length.clamp(1, room));
+        let shown = printable(&shown);
+        let _ = write!(out, "\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}");
+    }
+}
+
+/// Control characters could rewrite the terminal that shows the text; each becomes one visible character, so columns stay.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnostic() -> Diagnostic {
+        Diagnostic {
+            code: Code::UnknownKey,
+            severity: Severity::Warning,
+            line: 2,
+            column: 3,
+            length: 4,
+            path: "info.lable".to_owned(),
+            message: "unknown key: lable".to_owned(),
+            expected: Some("one of: label, title".to_owned()),
+            hint: Some("did you mean `label`?".to_owned()),
+        }
+    }
+
+    #[test]
+    fn renders_place_snippet_and_advice() {
+        assert_eq!(
+            diagnostic().render("x.yaml", "info:\n  lable: é\n"),
+            "x.yaml:2:3: warning[AL004]: unknown key: lable\n  |\n2 |   lable: é\n  |   ^^^^\n  = path: info.lable\n  = \
+             expected: one of: label, title\n  = help: did you mean `label`?"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = Diagnostic { code: Code::LiteralSecret, ..diagnostic() };
+        assert!(!secret.render("x", "\n  hunter2").contains("hunter2"));
+    }
+
+    #[test]
+    fn long_lines_control_characters_and_wrong_places_are_harmless() {
+        let far = Diagnostic { column: 5000, ..diagnostic() };
+        let line = format!("\n{}", "x".repeat(9000));
+        assert!(far.render("x", &line).len() < 600);
+        assert!(far.render("x", "\nshort").contains("AL004"));
+        assert!(far.render("x", "").contains("AL004"));
+        assert!(!diagnostic().render("x", "\n  \u{1b}[31m").contains('\u{1b}'));
+    }
+}

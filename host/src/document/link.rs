@@ -1,0 +1,304 @@
+//! An exposure and the consumed operation that it calls -> one offer: an operation with its request.
+//!
+//! Follows `call` and `with`; what the inputs look like is the work of `inputs`.
+
+use serde_json::Value as Json;
+
+use super::diagnostic::Code;
+use super::inputs::{self, Inputs};
+use super::model::{Argument, Consumed, Consumes, Document, Exposure, Parameter, Surface, With};
+use super::names::{Match, find_match};
+use super::plan::{Body, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
+use super::report::Report;
+use super::template::Piece;
+use super::tree::{Place, Placed};
+use super::uri::PathTemplate;
+use crate::contract::Location;
+
+/// An exposure whose references are followed.
+pub struct Offer<'a> {
+    /// What the document says about it.
+    pub exposure: &'a Exposure,
+    /// The API that is called.
+    pub consumes: &'a Consumes,
+    /// The operation that is called.
+    pub consumed: &'a Consumed,
+    /// What the caller gives.
+    pub inputs: Inputs,
+    /// What is sent.
+    pub request: Request,
+}
+
+/// What one parameter of the called operation gets.
+pub struct Feed<'a> {
+    /// The parameter.
+    pub parameter: &'a Parameter,
+    /// The value.
+    pub value: Value,
+    /// Where the document says so.
+    pub at: Place,
+}
+
+/// Follows the references of one exposure. `None` after an error.
+pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report) -> Option<Offer<'a>> {
+    let (consumes, consumed) = find_called(&exposure.call, document, report)?;
+    // Without a usable path the parameters aren't known; what would be said about them would be wrong.
+    let path = consumed.path.as_ref()?;
+    let feeds = match &exposure.with {
+        With::Arguments(arguments) => feed_arguments(arguments, consumed, report),
+        With::SameNames => feed_same_names(exposure, consumed),
+        With::Unreadable => return None,
+    };
+    let feeds = with_constants(feeds, consumed);
+    check_constants(&feeds, report);
+    check_required(exposure, consumed, &feeds, report);
+    let inputs = inputs::collect(exposure, &feeds, report);
+    let request = make_request(consumes, consumed, path, &feeds)?;
+    Some(Offer { exposure, consumes, consumed, inputs, request })
+}
+
+fn find_called<'a>(
+    call: &Placed<String>,
+    document: &'a Document,
+    report: &Report,
+) -> Option<(&'a Consumes, &'a Consumed)> {
+    let find_in = |api: &'a Consumes| {
+        let name = call.value.strip_prefix(&api.namespace.value)?.strip_prefix('.')?;
+        let consumed = api.operations.iter().find(|operation| operation.name.value == name)?;
+        Some((api, consumed))
+    };
+    let found = document.consumes.iter().find_map(find_in);
+    if found.is_none() {
+        report_unknown_call(call, document, report);
+    }
+    found
+}
+
+fn report_unknown_call(call: &Placed<String>, document: &Document, report: &Report) {
+    let qualified = |api: &Consumes| {
+        let names = api.operations.iter().map(|operation| &operation.name.value);
+        names.map(|name| format!("{}.{name}", api.namespace.value)).collect::<Vec<_>>()
+    };
+    let known: Vec<String> = document.consumes.iter().flat_map(qualified).collect();
+    if known.is_empty() {
+        // Nothing could be read, which is reported where it stands.
+        return;
+    }
+    report
+        .error(Code::UnknownReference, &call.at, format!("nothing that is consumed has this name: {}", call.value))
+        .expected("<namespace of consumes>.<operation>")
+        .did_you_mean(&call.value, known.iter().map(String::as_str));
+}
+
+fn feed_arguments<'a>(arguments: &[Argument], consumed: &'a Consumed, report: &Report) -> Vec<Feed<'a>> {
+    let mut feeds: Vec<Feed<'a>> = Vec::new();
+    for argument in arguments {
+        let Some(parameter) = find_parameter(&argument.parameter, consumed, report) else {
+            continue;
+        };
+        let earlier = feeds.iter().find(|feed| feed.parameter.name.value == parameter.name.value);
+        match earlier {
+            Some(earlier) => {
+                let what = format!("parameter `{}`", parameter.name.value);
+                report.duplicate(Code::DuplicateName, &argument.value.at, &what, &earlier.at);
+            }
+            None => feeds.push(Feed { parameter, value: argument.value.value.clone(), at: argument.value.at.clone() }),
+        }
+    }
+    feeds
+}
+
+/// The parameter that a key of `with` means: of this name, else a path variable of nearly this name.
+fn find_parameter<'a>(key: &Placed<String>, consumed: &'a Consumed, report: &Report) -> Option<&'a Parameter> {
+    if let Some(parameter) = consumed.parameter(&key.value) {
+        return Some(parameter);
+    }
+    let all = consumed.parameters.iter();
+    let in_path = all.clone().filter(|parameter| parameter.location == Some(Location::Path));
+    let in_path: Vec<&str> = in_path.map(|parameter| parameter.name.value.as_str()).collect();
+    match find_match(&key.value, in_path.iter().copied()) {
+        Match::One(name) => consumed.parameter(name),
+        Match::Several(names) => {
+            report
+                .error(Code::PathVariable, &key.at, format!("could be several path variables: {}", key.value))
+                .expected(format!("exactly one of: {}", names.join(", ")));
+            None
+        }
+        Match::None => {
+            let names: Vec<&str> = all.map(|parameter| parameter.name.value.as_str()).collect();
+            let called = &consumed.name.value;
+            report
+                .warning(Code::UnknownParameter, &key.at, format!("{called} has no such parameter: {}", key.value))
+                .expected(format!("one of: {}", names.join(", ")))
+                .hint("remove it; it is never sent")
+                .did_you_mean(&key.value, names.iter().copied());
+            None
+        }
+    }
+}
+
+/// Without `with`, each parameter gets the input of its name, if there is one.
+fn feed_same_names<'a>(exposure: &Exposure, consumed: &'a Consumed) -> Vec<Feed<'a>> {
+    let names = inputs::declared_names(exposure);
+    let feed = |parameter: &'a Parameter| {
+        let own = parameter.name.value.as_str();
+        let input = match &names {
+            None if parameter.constant.is_some() => return None,
+            None => own,
+            Some(names) if names.contains(&own) => own,
+            Some(names) if parameter.location == Some(Location::Path) => match find_match(own, names.iter().copied()) {
+                Match::One(name) => name,
+                Match::None | Match::Several(_) => return None,
+            },
+            Some(_) => return None,
+        };
+        Some(Feed { parameter, value: Value::Input(input.to_owned()), at: exposure.call.at.clone() })
+    };
+    consumed.parameters.iter().filter_map(feed).collect()
+}
+
+/// A parameter that always has the same value gets it, unless the exposure says otherwise.
+fn with_constants<'a>(mut feeds: Vec<Feed<'a>>, consumed: &'a Consumed) -> Vec<Feed<'a>> {
+    for parameter in &consumed.parameters {
+        let fed = feeds.iter().any(|feed| feed.parameter.name.value == parameter.name.value);
+        if let Some(constant) = parameter.constant.as_ref().filter(|_| !fed) {
+            let value = Value::Constant(constant.clone());
+            feeds.push(Feed { parameter, value, at: parameter.name.at.clone() });
+        }
+    }
+    feeds
+}
+
+/// The inputs of which a value is made.
+pub fn inputs_of(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Input(name) => vec![name],
+        Value::Constant(_) => Vec::new(),
+        Value::Template(parts) => {
+            let inputs = parts.iter().filter_map(|part| match part {
+                TemplatePart::Input(name) => Some(name.as_str()),
+                TemplatePart::Text(_) => None,
+            });
+            inputs.collect()
+        }
+    }
+}
+
+/// What never changes is checked now: a path segment is never empty, `.` or `..`, a header has no line break.
+fn check_constants(feeds: &[Feed], report: &Report) {
+    for feed in feeds {
+        let expected = match (feed.parameter.location, &feed.value) {
+            (Some(Location::Path), Value::Constant(value)) if !is_segment(value) => {
+                "text that isn't empty, `.` or `..`, or a number"
+            }
+            (Some(Location::Header | Location::Cookie), value) if has_control(value) => {
+                "text without control characters"
+            }
+            _ => continue,
+        };
+        let name = &feed.parameter.name.value;
+        report
+            .error(Code::InvalidValue, &feed.at, format!("value can't be sent as this parameter: {name}"))
+            .expected(expected);
+    }
+}
+
+fn is_segment(value: &Json) -> bool {
+    match value {
+        Json::String(text) => !matches!(text.as_str(), "" | "." | ".."),
+        other => other.is_number() || other.is_boolean(),
+    }
+}
+
+fn has_control(value: &Value) -> bool {
+    let in_text = |text: &str| text.contains(|c: char| c.is_control());
+    match value {
+        Value::Input(_) => false,
+        Value::Constant(value) => value.as_str().is_some_and(in_text),
+        Value::Template(parts) => parts.iter().any(|part| matches!(part, TemplatePart::Text(text) if in_text(text))),
+    }
+}
+
+fn check_required(exposure: &Exposure, consumed: &Consumed, feeds: &[Feed], report: &Report) {
+    // Null is never sent, so it gives nothing.
+    let gives = |feed: &&Feed| feed.value != Value::Constant(Json::Null);
+    let fed = |parameter: &Parameter| {
+        feeds.iter().filter(gives).any(|feed| feed.parameter.name.value == parameter.name.value)
+    };
+    let prefix = match exposure.surface {
+        Surface::Rest(_) => "rest",
+        Surface::Tool(_) => "tools",
+    };
+    for parameter in consumed.parameters.iter().filter(|parameter| parameter.is_required() && !fed(parameter)) {
+        let (called, name) = (&consumed.name.value, &parameter.name.value);
+        let hint = match exposure.with {
+            With::Arguments(_) => format!("add `{name}: {prefix}.{name}` under `with`"),
+            With::SameNames | With::Unreadable => {
+                format!("declare an input `{name}` under `inputParameters`")
+            }
+        };
+        report
+            .error(
+                Code::UnfedParameter,
+                &exposure.call.at,
+                format!("{called} needs a parameter that nothing gives: {name}"),
+            )
+            .hint(hint);
+    }
+}
+
+fn make_request(consumes: &Consumes, consumed: &Consumed, path: &PathTemplate, feeds: &[Feed]) -> Option<Request> {
+    let base = consumes.base.as_ref()?;
+    // In the order of the consumed operation, so that a REST operation and a tool which mean the same are the same.
+    let at = |location: Location| {
+        let parameters = consumed.parameters.iter().filter(move |parameter| parameter.location == Some(location));
+        parameters.filter_map(|parameter| feeds.iter().find(|feed| feed.parameter.name.value == parameter.name.value))
+    };
+    let query = at(Location::Query).map(|feed| QueryParameter {
+        name: feed.parameter.name.value.clone(),
+        value: feed.value.clone(),
+        style: feed.parameter.style,
+    });
+    let members: Vec<NamedValue> = at(Location::BodyMember).map(named).collect();
+    let body = match at(Location::Body).next() {
+        Some(feed) => Body::Json(feed.value.clone()),
+        None if members.is_empty() => Body::Empty,
+        None => Body::JsonMembers(members),
+    };
+    Some(Request {
+        method: consumed.method.clone(),
+        scheme: base.scheme.clone(),
+        authority: base.authority.clone(),
+        path: make_path(&base.prefix, &path.pieces, feeds)?,
+        query: query.collect(),
+        headers: at(Location::Header).map(named).collect(),
+        cookies: at(Location::Cookie).map(named).collect(),
+        body,
+    })
+}
+
+fn named(feed: &Feed) -> NamedValue {
+    NamedValue { name: feed.parameter.name.value.clone(), value: feed.value.clone() }
+}
+
+/// `None` if a variable gets nothing, which `check_required` has reported.
+fn make_path(prefix: &str, pieces: &[Piece], feeds: &[Feed]) -> Option<Vec<PathPart>> {
+    let mut parts = Vec::new();
+    let mut text = prefix.to_owned();
+    for piece in pieces {
+        match piece {
+            Piece::Text(more) => text.push_str(more),
+            Piece::Variable(name) => {
+                let feed = feeds.iter().find(|feed| feed.parameter.name.value == *name)?;
+                if !text.is_empty() {
+                    parts.push(PathPart::Literal(std::mem::take(&mut text)));
+                }
+                parts.push(PathPart::Value(feed.value.clone()));
+            }
+        }
+    }
+    if !text.is_empty() {
+        parts.push(PathPart::Literal(text));
+    }
+    Some(parts)
+}

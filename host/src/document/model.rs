@@ -1,0 +1,196 @@
+//! What a document says, before its references are followed. Each shape of the format lowers into this one.
+//!
+//! Reading goes on after an error with what it has, so a part may be incomplete; then the report holds an error.
+
+use serde_json::{Map, Value as Json};
+
+use super::plan::{QueryStyle, Value};
+use super::tree::Placed;
+use super::uri::{BaseUri, PathTemplate};
+use crate::contract::{Credential, Location};
+
+/// A whole document.
+#[derive(Debug)]
+pub struct Document {
+    /// The name for people, if there is one.
+    pub title: Option<String>,
+    /// What the capability is for.
+    pub summary: String,
+    /// The APIs that it calls.
+    pub consumes: Vec<Consumes>,
+    /// What it offers, in the order of the document.
+    pub exposures: Vec<Exposure>,
+}
+
+/// The secrets that `binds` declare.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// Namespace and key of each.
+    pub keys: Vec<(String, Placed<String>)>,
+}
+
+/// An API that is called.
+#[derive(Debug)]
+pub struct Consumes {
+    /// How `call` names it.
+    pub namespace: Placed<String>,
+    /// Where it is; `None` if that can't be used.
+    pub base: Option<BaseUri>,
+    /// What the host adds to each request.
+    pub credentials: Vec<Credential>,
+    /// Its operations.
+    pub operations: Vec<Consumed>,
+}
+
+/// An operation of an API that is called.
+#[derive(Debug)]
+pub struct Consumed {
+    /// How `call` names it.
+    pub name: Placed<String>,
+    /// A display name.
+    pub title: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// The HTTP method in capitals.
+    pub method: String,
+    /// The path, its variables named as the parameters that fill them; `None` if it can't be used.
+    pub path: Option<PathTemplate>,
+    /// The parameters, each name once.
+    pub parameters: Vec<Parameter>,
+    /// The schema of its result.
+    pub output_schema: Option<Json>,
+}
+
+/// A parameter of a consumed operation, or an input of an exposed one.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: Placed<String>,
+    /// The part of the request; a tool's inputs have none.
+    pub location: Option<Location>,
+    /// JSON Schema with the description; empty if the document says nothing.
+    pub schema: Map<String, Json>,
+    /// Whether it must be given, if stated.
+    pub required: Option<bool>,
+    /// How an array or object is written.
+    pub style: QueryStyle,
+    /// The value that it always has.
+    pub constant: Option<Json>,
+}
+
+/// Something that is offered: a REST operation or an MCP tool.
+#[derive(Debug)]
+pub struct Exposure {
+    /// How it is reached.
+    pub surface: Surface,
+    /// Its name; a REST operation may have none.
+    pub name: Option<Placed<String>>,
+    /// A display name.
+    pub title: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// The consumed operation that carries it out.
+    pub call: Placed<String>,
+    /// What each parameter gets.
+    pub with: With,
+    /// The declared inputs; `None` = derived.
+    pub inputs: Option<Vec<Parameter>>,
+    /// The schema of its result.
+    pub output_schema: Option<Json>,
+}
+
+/// How an exposure is reached.
+#[derive(Debug)]
+pub enum Surface {
+    /// Over REST; `None` if method or path can't be used.
+    Rest(Option<RestRoute>),
+    /// As an MCP tool.
+    Tool(Hints),
+}
+
+/// The method and path of a REST operation.
+#[derive(Debug)]
+pub struct RestRoute {
+    /// The HTTP method in capitals.
+    pub method: Placed<String>,
+    /// The path, each variable a whole segment.
+    pub path: Placed<PathTemplate>,
+}
+
+/// What a tool says about its effects.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hints {
+    /// Changes nothing.
+    pub read_only: Option<bool>,
+    /// May delete or overwrite.
+    pub destructive: Option<bool>,
+    /// May be repeated.
+    pub idempotent: Option<bool>,
+    /// Touches things outside.
+    pub open_world: Option<bool>,
+}
+
+/// What the parameters of the called operation get.
+#[derive(Debug)]
+pub enum With {
+    /// Each the input of its name.
+    SameNames,
+    /// These what they say, the others nothing.
+    Arguments(Vec<Argument>),
+    /// An error is reported; what else would be said about inputs and parameters would be wrong.
+    Unreadable,
+}
+
+/// What one parameter of the called operation gets.
+#[derive(Debug)]
+pub struct Argument {
+    /// The parameter.
+    pub parameter: Placed<String>,
+    /// The value.
+    pub value: Placed<Value>,
+}
+
+impl Parameter {
+    /// Whether a call without it can't be made.
+    pub fn is_required(&self) -> bool {
+        self.location == Some(Location::Path) || self.required.unwrap_or(false)
+    }
+}
+
+impl Consumed {
+    /// The parameter of this name.
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name.value == name)
+    }
+}
+
+impl Secrets {
+    /// The secret that a template's variable means: `KEY`, or `namespace.KEY`.
+    pub fn find(&self, variable: &str) -> Option<&str> {
+        self.keys
+            .iter()
+            .find(|(namespace, key)| in_namespace(variable, namespace).unwrap_or(variable) == key.value)
+            .map(|(_, key)| key.value.as_str())
+    }
+
+    /// Whether a variable is meant as a secret, bound or not.
+    pub fn is_meant(&self, variable: &str) -> bool {
+        let in_any = || self.keys.iter().any(|(namespace, _)| in_namespace(variable, namespace).is_some());
+        self.find(variable).is_some() || in_any()
+    }
+}
+
+fn in_namespace<'v>(variable: &'v str, namespace: &str) -> Option<&'v str> {
+    variable.strip_prefix(namespace)?.strip_prefix('.')
+}
+
+/// One parameter in the body is the whole body; several are members of one object.
+pub fn settle_body<'a>(locations: impl IntoIterator<Item = &'a mut Location>) {
+    let in_body = |location: &&mut Location| matches!(location, Location::Body | Location::BodyMember);
+    let mut locations: Vec<_> = locations.into_iter().filter(in_body).collect();
+    if locations.len() > 1 {
+        for location in &mut locations {
+            **location = Location::BodyMember;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a capability document means, ready to be carried out: the meaning of `wit/plan.wit` inside the host.
+
+use serde_json::Value as Json;
+
+use crate::contract::Description;
+
+/// A whole document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What the provider answers to `describe`.
+    pub description: Description,
+    /// One request for each operation of the description, in the same order.
+    pub requests: Vec<Request>,
+}
+
+/// How the upstream request of an operation is made from its input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The HTTP method in capitals.
+    pub method: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// `host[:port]`.
+    pub authority: String,
+    /// The path; text and values in turn.
+    pub path: Vec<PathPart>,
+    /// The query parameters, in the order in which they are sent.
+    pub query: Vec<QueryParameter>,
+    /// The header fields.
+    pub headers: Vec<NamedValue>,
+    /// The cookies.
+    pub cookies: Vec<NamedValue>,
+    /// The body.
+    pub body: Body,
+}
+
+/// A part of a path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PathPart {
+    /// Sent as it is; already encoded.
+    Literal(String),
+    /// Sent as a part of one segment: percent-encoded, never empty, never `.` or `..`.
+    Value(Value),
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// The member of the input of this name; absent or null = not sent.
+    Input(String),
+    /// A JSON value that never changes.
+    Constant(Json),
+    /// Text with inputs in it; an absent input makes the whole value absent.
+    Template(Vec<TemplatePart>),
+}
+
+/// A part of a text template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplatePart {
+    /// Text.
+    Text(String),
+    /// The input of this name, as text.
+    Input(String),
+}
+
+/// A name with a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedValue {
+    /// The name on the wire.
+    pub name: String,
+    /// The value.
+    pub value: Value,
+}
+
+/// A query parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryParameter {
+    /// The key on the wire.
+    pub name: String,
+    /// The value.
+    pub value: Value,
+    /// How an array or object is written.
+    pub style: QueryStyle,
+}
+
+/// How an array or object is written in a query (OpenAPI 3.1, `style` and `explode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryStyle {
+    /// `form`, exploded: the key repeated; an object's members as keys of their own.
+    FormExploded,
+    /// `form`: one key, the items between commas.
+    Form,
+    /// `spaceDelimited`: one key, the items between `%20`.
+    SpaceDelimited,
+    /// `pipeDelimited`: one key, the items between `%7C`.
+    PipeDelimited,
+    /// `deepObject`: `key[member]=value`.
+    DeepObject,
+}
+
+/// A request's body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// One value is the whole JSON document.
+    Json(Value),
+    /// A JSON object of these members; an absent value is left out.
+    JsonMembers(Vec<NamedValue>),
+}

@@ -1,0 +1,115 @@
+//! The tree -> the model: which keys there are, what type each value has, what isn't supported yet.
+//!
+//! Follows no reference; that is the work of `link`.
+
+mod argument;
+mod authentication;
+mod consumes;
+mod exposes;
+mod output;
+mod parameter;
+mod path;
+mod schema;
+mod secret;
+
+use super::diagnostic::Code;
+use super::fields::{Fields, text_of};
+use super::model::{Document, Secrets};
+use super::names::{NAME_RULE, is_name};
+use super::report::Report;
+use super::tree::{Node, Placed};
+
+/// The releases of the format whose documents are read as they were meant.
+const KNOWN_VERSIONS: [&str; 11] = [
+    "0.4",
+    "0.5",
+    "1.0.0-alpha1",
+    "1.0.0-alpha2",
+    "1.0.0-alpha3",
+    "1.0.0-alpha4",
+    "1.0.0-beta1",
+    "1.0.0-beta2",
+    "1.0.0-beta3",
+    "1.0.0-beta4",
+    "1.0.0-beta5",
+];
+/// Other releases of these are probably read as they were meant.
+const KNOWN_FAMILIES: [&str; 2] = ["0.", "1."];
+/// The keys of a display name: the releases of the format don't agree.
+const TITLE: [&str; 3] = ["display", "label", "title"];
+
+/// Reads a whole document.
+pub fn read(root: &Node, report: &Report) -> Option<Document> {
+    let mut fields = Fields::of(root, "a capability document", report)?;
+    read_version(&mut fields, report);
+    let (title, summary) = read_info(fields.node("info"), report);
+    let mut secrets = Secrets::default();
+    secret::read_binds(fields.list("binds"), &mut secrets, report);
+    fields.refuse(&["consumes", "exposes", "aggregates"]);
+    let capability = fields.node("capability");
+    if capability.is_none() {
+        fields.missing("capability").expected("a mapping with `consumes` and `exposes`");
+    }
+    fields.finish();
+
+    let mut fields = Fields::of(capability?, "consumes and exposes", report)?;
+    fields.refuse(&["aggregates"]);
+    secret::read_binds(fields.list("binds"), &mut secrets, report);
+    let consumes = consumes::read(fields.required_list("consumes"), &secrets, report);
+    let exposures = exposes::read(fields.required_list("exposes"), &secrets, report);
+    fields.finish();
+    Some(Document { title, summary, consumes, exposures })
+}
+
+fn read_version(fields: &mut Fields, report: &Report) {
+    let versions = [fields.entry("naftiko"), fields.entry("ikanos")];
+    let Some(entry) = versions.into_iter().flatten().next() else {
+        fields.missing("naftiko").expected("the version of the format, e.g. `naftiko: 1.0.0-alpha2`");
+        return;
+    };
+    let Some(version) = text_of(&entry.value, report) else {
+        return;
+    };
+    if KNOWN_VERSIONS.contains(&version.value) {
+        return;
+    }
+    let message = format!("unknown version of the format: {}", version.value);
+    let reported = if KNOWN_FAMILIES.iter().any(|family| version.value.starts_with(family)) {
+        report.warning(Code::UnknownVersion, &version.at, message).hint("check that the operations are what you expect")
+    } else {
+        report.error(Code::UnknownVersion, &version.at, message)
+    };
+    reported.expected(format!("one of: {}", KNOWN_VERSIONS.join(", ")));
+}
+
+fn read_info(node: Option<&Node>, report: &Report) -> (Option<String>, String) {
+    let Some(mut fields) = node.and_then(|node| Fields::of(node, "info", report)) else {
+        return (None, String::new());
+    };
+    let title = fields.text_of_any(&TITLE);
+    let summary = fields.text("description").map(|text| text.value.to_owned());
+    fields.ignore(&["tags", "created", "modified", "version", "stakeholders"]);
+    fields.finish();
+    (title, summary.unwrap_or_default())
+}
+
+/// Reads an HTTP method, one of `allowed`.
+fn read_method(fields: &mut Fields, allowed: &[&str], report: &Report) -> Option<Placed<String>> {
+    let expected = format!("one of: {}", allowed.join(", "));
+    let method = fields.required_text("method", &expected)?;
+    let value = method.value.to_ascii_uppercase();
+    if !allowed.contains(&value.as_str()) {
+        report.error(Code::InvalidValue, &method.at, format!("unknown method: {}", method.value)).expected(expected);
+        return None;
+    }
+    Some(Placed { at: method.at, value })
+}
+
+/// A name that an operation, tool or namespace can have.
+fn check_name(name: Placed<&str>, report: &Report) -> Option<Placed<String>> {
+    if is_name(name.value) {
+        return Some(Placed { at: name.at, value: name.value.to_owned() });
+    }
+    report.error(Code::InvalidName, &name.at, format!("name can't be used: {:?}", name.value)).expected(NAME_RULE);
+    None
+}

@@ -1,0 +1,81 @@
+//! `authentication` of a consumed API -> the credential that the host adds.
+
+use super::secret::read_secret_text;
+use crate::contract::{Credential, Placement};
+use crate::document::diagnostic::Code;
+use crate::document::fields::Fields;
+use crate::document::model::Secrets;
+use crate::document::names::is_header_name;
+use crate::document::report::Report;
+use crate::document::tree::{Node, Placed};
+
+/// Headers that belong to the connection: a document can't set them, neither as a credential nor as a parameter.
+const CONNECTION_HEADERS: [&str; 9] =
+    ["host", "connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// Reads the credential. `None` after an error.
+pub fn read(node: &Node, secrets: &Secrets, report: &Report) -> Option<Credential> {
+    let mut fields = Fields::of(node, "authentication", report)?;
+    let kind = fields.required_text("type", "bearer or apikey")?;
+    let credential = match kind.value {
+        "bearer" => read_bearer(&mut fields, secrets, report),
+        "apikey" => read_apikey(&mut fields, secrets, report),
+        "basic" | "digest" | "oauth2" => {
+            report
+                .not_supported(&kind.at, format!("authentication of type {}", kind.value))
+                .expected("bearer or apikey");
+            return None;
+        }
+        other => {
+            report
+                .error(Code::InvalidValue, &kind.at, format!("unknown type of authentication: {other}"))
+                .expected("bearer or apikey")
+                .did_you_mean(other, ["bearer", "apikey"]);
+            return None;
+        }
+    };
+    fields.finish();
+    credential
+}
+
+fn read_bearer(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Option<Credential> {
+    let token = fields.required_text("token", "a template, e.g. `{{env.API_KEY}}`")?;
+    let token = read_secret_text(&token, secrets, report)?;
+    Some(Credential { placement: Placement::Header("authorization".to_owned()), value: format!("Bearer {token}") })
+}
+
+fn read_apikey(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Option<Credential> {
+    let placement = fields.text("placement");
+    let key = fields.required_text("key", "the name of the header or query key");
+    let value = fields.required_text("value", "a template, e.g. `{{env.API_KEY}}`");
+    let (key, value) = (key?, value?);
+    let placement = match placement.as_ref().map_or("header", |placement| placement.value) {
+        "header" => Placement::Header(read_header_name(&key, report)?),
+        "query" => Placement::Query(key.value.to_owned()),
+        other => {
+            report
+                .error(Code::InvalidValue, &placement?.at, format!("unknown placement: {other}"))
+                .expected("header or query");
+            return None;
+        }
+    };
+    Some(Credential { placement, value: read_secret_text(&value, secrets, report)? })
+}
+
+/// The name of a header that a document may set, in small letters.
+pub fn read_header_name(name: &Placed<&str>, report: &Report) -> Option<String> {
+    let lower = name.value.to_ascii_lowercase();
+    if !is_header_name(&lower) {
+        report
+            .error(Code::InvalidHeader, &name.at, format!("header can't have this name: {}", name.value))
+            .expected("letters, digits and dashes, e.g. `X-Auth-Token`");
+        return None;
+    }
+    if CONNECTION_HEADERS.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+        report
+            .error(Code::InvalidHeader, &name.at, format!("header belongs to the connection: {}", name.value))
+            .hint("remove it; the host sets it");
+        return None;
+    }
+    Some(lower)
+}

@@ -1,0 +1,256 @@
+//! `exposes`: REST operations and MCP tools.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
+use super::argument::Scope;
+use super::parameter::{self, Owner};
+use super::{TITLE, argument, check_name, output, path, read_method};
+use crate::document::diagnostic::Code;
+use crate::document::fields::{Fields, text_of};
+use crate::document::model::{Exposure, Hints, Parameter, RestRoute, Secrets, Surface, With};
+use crate::document::report::Report;
+use crate::document::tree::{Node, Place, Placed};
+use crate::document::uri::PathTemplate;
+
+/// The methods that a REST operation can have; HEAD and OPTIONS are the host's.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+/// Where an expose listens: the host's own listeners win.
+const LISTENER: [&str; 3] = ["port", "address", "transport"];
+
+/// The most operations and tools together. The largest real document has 38; each is looked up among all the others.
+const MAX_EXPOSURES: usize = 5_000;
+
+/// Reads all exposes.
+pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+    let mut exposures: Vec<_> = nodes.iter().flat_map(|node| read_expose(node, secrets, report)).collect();
+    if let Some(extra) = exposures.get(MAX_EXPOSURES) {
+        report
+            .error(Code::Limit, &extra.call.at, format!("too many operations and tools: {}", exposures.len()))
+            .expected(format!("at most {MAX_EXPOSURES}"))
+            .hint("split the document: one capability per file");
+        exposures.truncate(MAX_EXPOSURES);
+    }
+    report_duplicates(&exposures, report);
+    exposures
+}
+
+fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+    let Some(mut fields) = Fields::of(node, "an expose", report) else {
+        return Vec::new();
+    };
+    let Some(kind) = fields.required_text("type", "rest or mcp") else {
+        return Vec::new();
+    };
+    let exposures = match kind.value {
+        "rest" => read_rest(&mut fields, secrets, report),
+        "mcp" => read_mcp(&mut fields, secrets, report),
+        "skill" | "control" => {
+            report.not_supported(&kind.at, format!("an expose of type {}", kind.value)).expected("rest or mcp");
+            return Vec::new();
+        }
+        other => {
+            report
+                .error(Code::InvalidValue, &kind.at, format!("unknown type of expose: {other}"))
+                .expected("rest or mcp");
+            return Vec::new();
+        }
+    };
+    fields.refuse(&["authentication", "maxBinarySize", "location", "import", "from"]);
+    fields.ignore(&["description", "tags", "display", "label"]);
+    fields.ignore(&LISTENER);
+    fields.finish();
+    exposures
+}
+
+fn read_rest(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+    let namespace = read_namespace(fields);
+    let scope = Scope { namespace: &namespace, secrets };
+    let resources = fields.required_list("resources").iter();
+    resources.flat_map(|resource| read_resource(resource, &scope, report)).collect()
+}
+
+fn read_mcp(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+    fields.refuse(&["resources", "prompts", "ttlMs", "cacheScope"]);
+    let namespace = read_namespace(fields);
+    let scope = Scope { namespace: &namespace, secrets };
+    let tools = fields.required_list("tools").iter();
+    tools.filter_map(|tool| read_tool(tool, &scope, report)).collect()
+}
+
+fn read_namespace(fields: &mut Fields) -> String {
+    fields.required_text("namespace", "a name, e.g. `users-rest`").map_or(String::new(), |text| text.value.to_owned())
+}
+
+fn read_resource(node: &Node, scope: &Scope, report: &Report) -> Vec<Exposure> {
+    let Some(mut fields) = Fields::of(node, "a resource", report) else {
+        return Vec::new();
+    };
+    fields.ignore(&["name", "description", "tags", "display", "label", "title"]);
+    let forwards = fields.refuse(&["forward"]);
+    let path = path::read(&mut fields, report).filter(|path| check_route(path, report));
+    let outer = read_inputs(&mut fields, Owner::Rest, report);
+    let operations = if forwards { fields.list("operations") } else { fields.required_list("operations") };
+    let operations = operations.iter();
+    let exposures =
+        operations.filter_map(|node| read_operation(node, scope, path.as_ref(), outer.as_deref(), report)).collect();
+    fields.finish();
+    exposures
+}
+
+/// A route's variables are whole segments, each name once.
+fn check_route(path: &Placed<PathTemplate>, report: &Report) -> bool {
+    let text = path.value.to_text();
+    let variables: Vec<&str> = path.value.variables().collect();
+    let reason = if path.value.shape().split('/').any(|segment| segment.contains("{}") && segment != "{}") {
+        "a variable is only a part of a segment"
+    } else if (1..variables.len()).any(|index| variables[..index].contains(&variables[index])) {
+        "a variable stands in it twice"
+    } else if text.contains("//") {
+        "it has an empty segment"
+    } else {
+        return true;
+    };
+    report
+        .error(Code::InvalidPath, &path.at, format!("path can't be used, {reason}: {text}"))
+        .expected("a path like `/users/{id}`, each variable a whole segment and once");
+    false
+}
+
+fn read_operation(
+    node: &Node,
+    scope: &Scope,
+    path: Option<&Placed<PathTemplate>>,
+    outer: Option<&[Parameter]>,
+    report: &Report,
+) -> Option<Exposure> {
+    let mut fields = Fields::of(node, "an operation", report)?;
+    fields.refuse(&["responses", "responseBinary"]);
+    let method = read_method(&mut fields, &METHODS, report);
+    let route = method.zip(path).map(|(method, path)| RestRoute { method, path: path.clone() });
+    let name = fields.text("name");
+    let own = read_inputs(&mut fields, Owner::Rest, report);
+    let inputs = match (own, outer) {
+        (None, None) => None,
+        (own, outer) => Some(parameter::inherit(own.unwrap_or_default(), &[outer.unwrap_or_default()])),
+    };
+    let exposure = read_common(&mut fields, Surface::Rest(route), name, inputs, scope, report);
+    fields.finish();
+    exposure
+}
+
+fn read_tool(node: &Node, scope: &Scope, report: &Report) -> Option<Exposure> {
+    let mut fields = Fields::of(node, "a tool", report)?;
+    fields.refuse(&["binary"]);
+    let surface = Surface::Tool(read_hints(fields.node("hints"), report));
+    let name = fields.required_text("name", "the tool's name");
+    let inputs = read_inputs(&mut fields, Owner::Tool, report);
+    let exposure = read_common(&mut fields, surface, name, inputs, scope, report);
+    fields.finish();
+    exposure
+}
+
+/// What a REST operation and a tool have in common.
+fn read_common(
+    fields: &mut Fields,
+    surface: Surface,
+    name: Option<Placed<&str>>,
+    inputs: Option<Vec<Parameter>>,
+    scope: &Scope,
+    report: &Report,
+) -> Option<Exposure> {
+    fields.ignore(&["tags"]);
+    let title = fields.text_of_any(&TITLE);
+    let description = fields.text("description").map(|text| text.value.to_owned());
+    let output_schema = output::read_schema(fields, report);
+    let with = match fields.node("with") {
+        Some(node) => argument::read_all(node, scope, report),
+        None => With::SameNames,
+    };
+    Some(Exposure {
+        surface,
+        name: name.and_then(|name| check_name(name, report)),
+        title,
+        description,
+        call: read_call(fields, report)?,
+        with,
+        inputs,
+        output_schema,
+    })
+}
+
+fn read_inputs(fields: &mut Fields, owner: Owner, report: &Report) -> Option<Vec<Parameter>> {
+    fields.node("inputParameters")?;
+    let own = parameter::read_all(fields.list("inputParameters"), owner, report);
+    Some(parameter::inherit(own, &[]))
+}
+
+/// Reads `call`, without which nothing would be done.
+fn read_call(fields: &mut Fields, report: &Report) -> Option<Placed<String>> {
+    let refused = fields.refuse(&["ref", "steps", "mappings"]);
+    let call = fields.node("call").and_then(|node| text_of(node, report));
+    let outputs = fields.entry("outputParameters");
+    match (call, outputs) {
+        (Some(call), _) => {
+            output::read_parameters(fields, report);
+            Some(Placed { at: call.at, value: call.value.to_owned() })
+        }
+        (None, Some(outputs)) if !refused && fields.node("call").is_none() => {
+            report.not_supported(&outputs.key_at, "a mock operation, which has no `call`");
+            None
+        }
+        (None, None) if !refused && fields.node("call").is_none() => {
+            fields.missing("call").expected("<namespace of consumes>.<operation>");
+            None
+        }
+        _ => None,
+    }
+}
+
+fn read_hints(node: Option<&Node>, report: &Report) -> Hints {
+    let Some(mut fields) = node.and_then(|node| Fields::of(node, "hints", report)) else {
+        return Hints::default();
+    };
+    let hints = Hints {
+        read_only: fields.boolean("readOnly"),
+        destructive: fields.boolean("destructive"),
+        idempotent: fields.boolean("idempotent"),
+        open_world: fields.boolean("openWorld"),
+    };
+    fields.finish();
+    hints
+}
+
+/// Routes, tools and the names of REST operations are unique in a document.
+fn report_duplicates(exposures: &[Exposure], report: &Report) {
+    let mut routes = HashMap::new();
+    let mut tools = HashMap::new();
+    let mut operations = HashMap::new();
+    for exposure in exposures {
+        let (names, what) = match &exposure.surface {
+            Surface::Tool(_) => (&mut tools, "tool"),
+            Surface::Rest(route) => {
+                if let Some(RestRoute { method, path }) = route {
+                    let key = (method.value.clone(), path.value.shape());
+                    let what = format!("route `{} {}`", method.value, path.value.to_text());
+                    note(&mut routes, key, &method.at, Code::DuplicateRoute, &what, report);
+                }
+                (&mut operations, "operation")
+            }
+        };
+        if let Some(name) = &exposure.name {
+            let what = format!("{what} `{}`", name.value);
+            note(names, name.value.clone(), &name.at, Code::DuplicateName, &what, report);
+        }
+    }
+}
+
+fn note<K: Eq + Hash>(seen: &mut HashMap<K, Place>, key: K, at: &Place, code: Code, what: &str, report: &Report) {
+    match seen.entry(key) {
+        Entry::Occupied(earlier) => report.duplicate(code, at, what, earlier.get()),
+        Entry::Vacant(free) => {
+            free.insert(at.clone());
+        }
+    }
+}
