@@ -1,0 +1,115 @@
+//! Opens connections: resolves a name, has every address checked, and connects to the very address that was checked.
+//!
+//! It doesn't know plugins, methods or paths, it takes no proxy from the environment, and it keeps no connection.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+use tower::Service;
+
+use super::address::{OperatorNamed, Reachable};
+
+/// How long to try one address before the next. 4 s: systems repeat a lost SYN after 1 s and after 3 s.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Finds the addresses of a host. Tests answer with fixed ones.
+pub(super) trait Resolve: Send + Sync {
+    fn resolve(&self, host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+}
+
+/// Asks the operating system.
+pub(super) struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// One of the host's addresses isn't public, and the operator didn't name the host.
+    #[error("{host} resolves to {address}: {kind} address")]
+    NotPublic { host: String, address: IpAddr, kind: &'static str },
+    #[error("name can't be resolved: {0}")]
+    Resolve(io::Error),
+    #[error("can't connect: {0}")]
+    Connect(io::Error),
+    /// The address, or the whole attempt, took too long.
+    #[error("no connection in time")]
+    TimedOut,
+}
+
+/// Connects to the hosts of one plugin.
+#[derive(Clone)]
+pub(super) struct Connector {
+    resolver: Arc<dyn Resolve>,
+    named: Arc<OperatorNamed>,
+}
+
+impl Connector {
+    pub(super) fn new(resolver: Arc<dyn Resolve>, named: OperatorNamed) -> Self {
+        Self { resolver, named: Arc::new(named) }
+    }
+
+    async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
+        // The policy has put the canonical host into the address, in brackets where it is IPv6.
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let reachable = self.check_addresses(host, port).await?;
+        let mut last = ConnectError::Resolve(io::Error::other("no addresses"));
+        for address in reachable {
+            let attempt = TcpStream::connect(SocketAddr::new(address.address(), port));
+            match timeout(ADDRESS_TIMEOUT, attempt).await {
+                Ok(Ok(stream)) => {
+                    // Requests are written whole; waiting for more to fill a packet only costs 40 ms now and then.
+                    stream.set_nodelay(true).map_err(ConnectError::Connect)?;
+                    return Ok(TokioIo::new(stream));
+                }
+                Ok(Err(error)) => last = ConnectError::Connect(error),
+                Err(_) => last = ConnectError::TimedOut,
+            }
+        }
+        Err(last)
+    }
+
+    /// One address that isn't allowed spoils the host: a name with public and private addresses is an attempt at rebinding.
+    async fn check_addresses(&self, host: &str, port: u16) -> Result<Vec<Reachable>, ConnectError> {
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(literal) => vec![SocketAddr::new(literal, port)],
+            Err(_) => self.resolver.resolve(host.to_owned(), port).await.map_err(ConnectError::Resolve)?,
+        };
+        let check = |address: SocketAddr| {
+            self.named.check(host, port, address.ip()).map_err(|kind| ConnectError::NotPublic {
+                host: host.to_owned(),
+                address: address.ip(),
+                kind,
+            })
+        };
+        addresses.into_iter().map(check).collect()
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = ConnectError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}

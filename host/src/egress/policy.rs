@@ -1,0 +1,242 @@
+//! Decides whether a plugin may send a request: only what it declares and the operator grants passes.
+//!
+//! Values in, a decision out. It doesn't resolve names (`address` decides about what they resolve to) and sends nothing.
+
+use http::{Method, Uri};
+
+use super::{
+    credentials::Credentials,
+    grant_error::{GrantError, Problem},
+    refusal::{Aspect, Denial, Rule},
+    toml_lines,
+};
+use crate::{
+    contract::Upstream,
+    grant::{BadDestination, Destination, Grant, Rewrite},
+};
+
+/// What one plugin may ask for: declared ∧ granted.
+#[derive(Debug)]
+pub(super) struct Policy {
+    plugin: String,
+    declared: Vec<Declared>,
+    hosts: Vec<Destination>,
+    /// `None` = every declared method.
+    methods: Option<Vec<String>>,
+    rewrites: Vec<Rewrite>,
+}
+
+#[derive(Debug)]
+struct Declared {
+    at: Destination,
+    methods: Vec<String>,
+    credentials: Credentials,
+}
+
+/// The proof that a request may be sent, and what is needed to send it. Only `Policy::check` makes one.
+#[derive(Debug)]
+pub(super) struct Permitted<'policy> {
+    to: Destination,
+    path: String,
+    credentials: &'policy Credentials,
+}
+
+impl Policy {
+    /// Reads a declaration against a grant.
+    ///
+    /// A declared upstream that isn't granted is no error as long as another one is: operators may grant less than a document
+    /// asks for. Its secrets aren't needed then, and requests to it are denied one by one.
+    pub(super) fn new(plugin: &str, grant: &Grant, upstreams: &[Upstream]) -> Result<Self, GrantError> {
+        let mut declared = Vec::new();
+        let mut problems = Vec::new();
+        let mut granted = 0;
+        for upstream in upstreams {
+            let at = match Destination::parse(&upstream.base_url) {
+                Ok(at) => at,
+                Err(reason) => {
+                    problems.push(Problem::Upstream { base_url: upstream.base_url.clone(), reason });
+                    continue;
+                }
+            };
+            let mut credentials = Credentials::default();
+            if grant.hosts.iter().any(|host| overlap(host, &at)) {
+                granted += 1;
+                match Credentials::expand(&upstream.credentials, &grant.secrets) {
+                    Ok(expanded) => credentials = expanded,
+                    Err(more) => problems.extend(more),
+                }
+            }
+            declared.push(Declared { at, methods: upstream.methods.clone(), credentials });
+        }
+        if granted == 0 && !declared.is_empty() {
+            let bases = || declared.iter().map(|declared| declared.at.clone());
+            problems.push(Problem::NothingGranted {
+                declared: bases().map(|at| at.to_string()).collect::<Vec<_>>().join(", "),
+                line: toml_lines::hosts(&grant.hosts, bases()),
+            });
+        }
+        if !problems.is_empty() {
+            return Err(GrantError::new(plugin, problems));
+        }
+        Ok(Self {
+            plugin: plugin.to_owned(),
+            declared,
+            hosts: grant.hosts.clone(),
+            methods: grant.methods.clone(),
+            rewrites: grant.rewrites.clone(),
+        })
+    }
+
+    /// Decides about one request. Its header fields and body don't matter here, nor its query.
+    pub(super) fn check(&self, method: &Method, uri: &Uri) -> Result<Permitted<'_>, Denial> {
+        let denied = |(rule, hint): (Rule, String)| Denial::new(rule, method, uri, hint);
+        let asked = read(uri).map_err(|(rule, reason)| denied((rule, format!("not a usable address: {reason}"))))?;
+        if method == Method::CONNECT || method == Method::TRACE {
+            // One opens a tunnel around every check, the other has the upstream repeat the credentials.
+            return Err(denied((Rule::Method, format!("method is never sent: {method}"))));
+        }
+        let declared = self.check_declared(method, &asked).map_err(denied)?;
+        self.check_granted(method, &asked, &declared.at).map_err(denied)?;
+        let (to, path) = self.rewrite(&asked, uri.path());
+        Ok(Permitted { to, path, credentials: &declared.credentials })
+    }
+
+    /// The hint for a permitted destination whose public name has a private address behind it.
+    pub(super) fn vouching_hint(&self, permitted: &Permitted<'_>) -> String {
+        let line = toml_lines::vouch(&permitted.to.to_string());
+        let lines = toml_lines::section(&self.plugin, &[line]);
+        format!("the name resolves to a private address; if that is right, add to airlock.toml:\n{lines}")
+    }
+
+    /// The declared upstream with the longest prefix that covers the request; of equals, the first.
+    fn check_declared(&self, method: &Method, asked: &Destination) -> Result<&Declared, (Rule, String)> {
+        let mut best: Option<&Declared> = None;
+        let mut closest = Aspect::Host;
+        for declared in &self.declared {
+            match covers(&declared.at, asked).and(has_method(&declared.methods, method)) {
+                Ok(()) => {
+                    best = best.filter(|best| best.at.prefix.len() >= declared.at.prefix.len()).or(Some(declared));
+                }
+                Err(aspect) => closest = closest.max(aspect),
+            }
+        }
+        best.ok_or_else(|| {
+            let origin = asked.origin();
+            let hint = format!("the plugin doesn't declare it; declare an upstream: {origin} with method {method}");
+            (Rule::Declared(closest), hint)
+        })
+    }
+
+    /// The hint offers to grant the whole declared upstream, not the one path asked for: that's what the plugin is made for.
+    fn check_granted(
+        &self,
+        method: &Method,
+        asked: &Destination,
+        declared: &Destination,
+    ) -> Result<(), (Rule, String)> {
+        let missing_host = closest_miss(&self.hosts, asked);
+        let missing_method = self.methods.as_ref().filter(|methods| has_method(methods, method).is_err());
+        let Some(aspect) = missing_host.or(missing_method.map(|_| Aspect::Method)) else {
+            return Ok(());
+        };
+
+        let mut lines = Vec::new();
+        if missing_host.is_some() {
+            lines.push(toml_lines::hosts(&self.hosts, [declared.clone()]));
+        }
+        if let Some(methods) = missing_method {
+            lines.push(toml_lines::methods(methods, method.as_str()));
+        }
+        Err((Rule::Granted(aspect), format!("add to airlock.toml:\n{}", toml_lines::section(&self.plugin, &lines))))
+    }
+
+    /// Where the request really goes: by the rewrite with the longest prefix, or where it says.
+    fn rewrite(&self, asked: &Destination, path: &str) -> (Destination, String) {
+        let rewrites = self.rewrites.iter().filter(|rewrite| covers(&rewrite.from, asked).is_ok());
+        let Some(rewrite) = rewrites.max_by_key(|rewrite| rewrite.from.prefix.len()) else {
+            return (asked.origin(), path.to_owned());
+        };
+        let rest = path.strip_prefix(&rewrite.from.prefix).unwrap_or(path);
+        match format!("{}{rest}", rewrite.to.prefix) {
+            empty if empty.is_empty() => (rewrite.to.origin(), "/".to_owned()),
+            path => (rewrite.to.origin(), path),
+        }
+    }
+}
+
+impl<'policy> Permitted<'policy> {
+    /// What the host adds to the request.
+    pub(super) fn credentials(&self) -> &'policy Credentials {
+        self.credentials
+    }
+
+    /// The address to send it to, with the query that holds the credentials. It fails where that makes it longer than 64 KB.
+    pub(super) fn uri(&self, query: Option<&str>) -> Result<Uri, http::Error> {
+        let path_and_query = match query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        };
+        Uri::builder()
+            .scheme(self.to.scheme.as_str())
+            .authority(self.to.authority())
+            .path_and_query(path_and_query)
+            .build()
+    }
+}
+
+/// What a request asks for, its whole path as the prefix.
+fn read(uri: &Uri) -> Result<Destination, (Rule, BadDestination)> {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    Destination::from_parts(scheme, authority, uri.path()).map_err(|reason| {
+        let rule = match reason {
+            BadDestination::NoScheme | BadDestination::Scheme(_) => Rule::Scheme,
+            BadDestination::Userinfo => Rule::Userinfo,
+            BadDestination::Host(_) | BadDestination::FinalDot(_) | BadDestination::Port(_) => Rule::Authority,
+            BadDestination::Path(_) | BadDestination::Query => Rule::Path,
+        };
+        (rule, reason)
+    })
+}
+
+/// Whether `asked` lies within `allowed`; if not, the first part that differs.
+fn covers(allowed: &Destination, asked: &Destination) -> Result<(), Aspect> {
+    if allowed.host != asked.host {
+        return Err(Aspect::Host);
+    }
+    if allowed.scheme != asked.scheme {
+        return Err(Aspect::Scheme);
+    }
+    if allowed.port != asked.port {
+        return Err(Aspect::Port);
+    }
+    match asked.prefix.strip_prefix(&allowed.prefix) {
+        // A prefix ends at the end of a segment: `/v1` covers `/v1/users` and not `/v10`.
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Ok(()),
+        _ => Err(Aspect::Path),
+    }
+}
+
+/// The aspect that fails in the destination that comes closest; `None` = one of them covers the request.
+fn closest_miss(allowed: &[Destination], asked: &Destination) -> Option<Aspect> {
+    let mut closest = Aspect::Host;
+    for destination in allowed {
+        match covers(destination, asked) {
+            Ok(()) => return None,
+            Err(aspect) => closest = closest.max(aspect),
+        }
+    }
+    Some(closest)
+}
+
+fn has_method(allowed: &[String], method: &Method) -> Result<(), Aspect> {
+    let is_allowed = allowed.iter().any(|name| name == method.as_str());
+    is_allowed.then_some(()).ok_or(Aspect::Method)
+}
+
+fn overlap(one: &Destination, other: &Destination) -> bool {
+    covers(one, other).is_ok() || covers(other, one).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

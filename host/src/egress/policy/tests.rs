@@ -1,0 +1,172 @@
+//! Tables of requests: what is permitted, what is denied by which rule, and what the hints say.
+
+use super::*;
+use crate::{
+    contract::{Credential, Placement},
+    grant::Secret,
+};
+
+fn at(text: &str) -> Destination {
+    Destination::parse(text).unwrap()
+}
+
+fn upstream(base_url: &str, methods: &[&str], key: &str) -> Upstream {
+    let credentials =
+        vec![Credential { placement: Placement::Header("x-key".into()), value: format!("{{{{{key}}}}}") }];
+    Upstream { base_url: base_url.into(), methods: methods.iter().map(ToString::to_string).collect(), credentials }
+}
+
+fn secret(name: &str) -> (String, Result<Secret, crate::grant::MissingSecret>) {
+    (name.to_owned(), Ok(Secret::new(format!("value of {name}"))))
+}
+
+/// Two declared upstreams at one origin, a third one that isn't granted, and one that is granted more narrowly than declared.
+fn policy() -> Policy {
+    let upstreams = [
+        upstream("https://api.m3ter.com", &["GET", "PUT", "POST"], "KEY"),
+        upstream("https://api.m3ter.com/organizations", &["GET"], "ORG_KEY"),
+        upstream("https://other.example/v1", &["GET"], "NOT_NEEDED"),
+        upstream("https://wide.example", &["GET"], "KEY"),
+        upstream("http://bücher.example:8080", &["GET"], "KEY"),
+    ];
+    let grant = Grant {
+        hosts: ["https://API.m3ter.com:443/", "https://wide.example/v1", "http://xn--bcher-kva.example:8080"]
+            .map(at)
+            .into(),
+        methods: Some(vec!["GET".into(), "PUT".into()]),
+        secrets: [secret("KEY"), secret("ORG_KEY")].into(),
+        rewrites: vec![
+            Rewrite { from: at("https://wide.example/v1"), to: at("http://127.0.0.1:4010/wide") },
+            Rewrite { from: at("https://wide.example/v1/raw"), to: at("http://[::1]:4011") },
+        ],
+        ..Grant::default()
+    };
+    Policy::new("demo", &grant, &upstreams).unwrap()
+}
+
+fn check(policy: &Policy, method: &str, uri: &str) -> Result<(String, String), &'static str> {
+    let uri: Uri = uri.parse().unwrap_or_else(|e| panic!("{uri}: {e}"));
+    let permitted = policy.check(&method.parse().unwrap(), &uri).map_err(|denial| denial.rule().name())?;
+    let mut headers = http::HeaderMap::new();
+    permitted.credentials().add_to(&mut headers, None);
+    Ok((permitted.uri(uri.query()).unwrap().to_string(), headers["x-key"].to_str().unwrap().to_owned()))
+}
+
+#[test]
+fn permitted() {
+    let policy = policy();
+    for (method, uri, sent, key) in [
+        ("GET", "https://api.m3ter.com", "https://api.m3ter.com/", "KEY"),
+        ("PUT", "https://api.m3ter.com/x?a=b", "https://api.m3ter.com/x?a=b", "KEY"),
+        ("GET", "HTTPS://API.M3TER.COM:443/X/", "https://api.m3ter.com/X/", "KEY"),
+        ("GET", "https://api.m3ter.com//x", "https://api.m3ter.com//x", "KEY"),
+        // The longest declared prefix that allows the method supplies the credential.
+        ("GET", "https://api.m3ter.com/organizations", "https://api.m3ter.com/organizations", "ORG_KEY"),
+        ("GET", "https://api.m3ter.com/organizations/1", "https://api.m3ter.com/organizations/1", "ORG_KEY"),
+        ("PUT", "https://api.m3ter.com/organizations/1", "https://api.m3ter.com/organizations/1", "KEY"),
+        ("GET", "https://api.m3ter.com/organizationsX", "https://api.m3ter.com/organizationsX", "KEY"),
+        ("GET", "http://xn--bcher-kva.example:8080/a", "http://xn--bcher-kva.example:8080/a", "KEY"),
+        ("GET", "https://wide.example/v1", "http://127.0.0.1:4010/wide", "KEY"),
+        ("GET", "https://wide.example/v1/?q", "http://127.0.0.1:4010/wide/?q", "KEY"),
+        ("GET", "https://wide.example/v1/a/b?q=1", "http://127.0.0.1:4010/wide/a/b?q=1", "KEY"),
+        ("GET", "https://wide.example/v1/raw", "http://[::1]:4011/", "KEY"),
+        ("GET", "https://wide.example/v1/raw/x", "http://[::1]:4011/x", "KEY"),
+    ] {
+        let expected = (sent.to_owned(), format!("value of {key}"));
+        assert_eq!(check(&policy, method, uri), Ok(expected), "{method} {uri}");
+    }
+}
+
+#[test]
+fn denied() {
+    let policy = policy();
+    for (method, uri, rule) in [
+        ("GET", "https://evil.example/", "host-not-declared"),
+        ("GET", "https://m3ter.com/", "host-not-declared"),
+        ("GET", "https://xapi.m3ter.com/", "host-not-declared"),
+        ("GET", "https://api.m3ter.com.evil.example/", "host-not-declared"),
+        ("GET", "http://127.0.0.1:4010/wide", "host-not-declared"),
+        ("GET", "http://127.1/", "host-not-declared"),
+        ("GET", "http://2130706433/", "host-not-declared"),
+        ("GET", "http://0x7f.1/", "host-not-declared"),
+        ("GET", "http://[::ffff:127.0.0.1]/", "host-not-declared"),
+        ("GET", "http://169.254.169.254/latest", "host-not-declared"),
+        ("GET", "http://api.m3ter.com/", "scheme-not-declared"),
+        ("GET", "https://api.m3ter.com:8443/", "port-not-declared"),
+        ("GET", "https://other.example/v10", "path-not-declared"),
+        ("DELETE", "https://api.m3ter.com/", "method-not-declared"),
+        ("get", "https://api.m3ter.com/", "method-not-declared"),
+        ("HEAD", "https://api.m3ter.com/", "method-not-declared"),
+        ("GET", "https://other.example/v1/x", "host-not-granted"),
+        ("GET", "https://wide.example/v2", "path-not-granted"),
+        ("GET", "https://wide.example/v1x", "path-not-granted"),
+        ("POST", "https://api.m3ter.com/", "method-not-granted"),
+        ("GET", "ftp://api.m3ter.com/", "scheme-not-supported"),
+        ("GET", "/no/host", "scheme-not-supported"),
+        ("GET", "https://api.m3ter.com./", "authority-forbidden"),
+        ("GET", "https://api.m3ter.com:/", "authority-forbidden"),
+        ("GET", "https://api.m3ter.com:99999/", "authority-forbidden"),
+        ("GET", "https://api.m3ter.com@evil.example/", "userinfo-forbidden"),
+        ("GET", "https://user:pass@api.m3ter.com/", "userinfo-forbidden"),
+        ("CONNECT", "https://api.m3ter.com/", "method-forbidden"),
+        ("TRACE", "https://api.m3ter.com/", "method-forbidden"),
+        ("GET", "https://wide.example/v1/../v2", "path-forbidden"),
+        ("GET", "https://wide.example/v1/%2e%2e/v2", "path-forbidden"),
+        ("GET", "https://wide.example/v1/..%2Fv2", "path-forbidden"),
+        ("GET", "https://wide.example/v1\\..\\v2", "path-forbidden"),
+    ] {
+        assert_eq!(check(&policy, method, uri), Err(rule), "{method} {uri}");
+    }
+}
+
+#[test]
+fn hints_hold_the_lines_to_add() {
+    let policy = policy();
+    let denial = |method: &str, uri: &str| {
+        policy.check(&method.parse().unwrap(), &uri.parse().unwrap()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        denial("GET", "https://other.example/v1/x?token=1"),
+        "request denied by rule host-not-granted: GET https://other.example/v1/x\nadd to airlock.toml:\n[grants.demo]\nhosts = \
+         [\"https://api.m3ter.com\", \"https://wide.example/v1\", \"http://xn--bcher-kva.example:8080\", \"https://other.example/v1\"]"
+    );
+    assert_eq!(
+        denial("POST", "https://api.m3ter.com/x"),
+        "request denied by rule method-not-granted: POST https://api.m3ter.com/x\nadd to airlock.toml:\n[grants.demo]\nmethods = \
+         [\"GET\", \"PUT\", \"POST\"]"
+    );
+    assert_eq!(
+        denial("GET", "https://evil.example/x"),
+        "request denied by rule host-not-declared: GET https://evil.example/x\nthe plugin doesn't declare it; declare an \
+         upstream: https://evil.example with method GET"
+    );
+    let uri = "https://api.m3ter.com/x?a=b".parse().unwrap();
+    let permitted = policy.check(&Method::GET, &uri).unwrap();
+    assert_eq!(
+        policy.vouching_hint(&permitted).lines().last(),
+        Some("upstreams.\"https://api.m3ter.com\" = \"https://api.m3ter.com\"")
+    );
+}
+
+#[test]
+fn a_grant_that_does_not_fit_says_all_that_is_missing() {
+    let upstreams = [
+        upstream("https://a.example", &["GET"], "KEY"),
+        upstream("https://b.example", &["GET"], "KEY"),
+        upstream("c.example", &["GET"], "KEY"),
+    ];
+    let nothing = Policy::new("demo", &Grant::default(), &upstreams).unwrap_err();
+    assert_eq!(
+        nothing.to_string(),
+        "plugin can't use its grant: demo\n  declared upstream is not usable: c.example: no scheme, expected http:// or https://\n  \
+         none of the declared upstreams is granted: https://a.example, https://b.example\nadd to airlock.toml:\n[grants.demo]\nhosts \
+         = [\"https://a.example\", \"https://b.example\"]"
+    );
+    let hosts = Grant { hosts: vec![at("https://a.example"), at("https://b.example")], ..Grant::default() };
+    let no_secret = Policy::new("demo", &hosts, &upstreams[..2]).unwrap_err();
+    assert_eq!(
+        no_secret.to_string(),
+        "plugin can't use its grant: demo\n  secret is not granted: KEY\nadd to airlock.toml:\n[grants.demo]\nsecrets.KEY = { env = \
+         \"KEY\" }"
+    );
+}

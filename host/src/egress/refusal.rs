@@ -1,0 +1,198 @@
+//! Why a request got no answer, in words that the caller may read.
+//!
+//! No address, no secret and no text of a library gets in here: those belong in the log, at the place where they are known.
+
+use std::fmt;
+
+use http::{Method, Uri};
+
+/// Why a request got no answer, or why the answer broke off. Every text is fit for the caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A rule forbids the request. Nothing has been sent.
+    #[error(transparent)]
+    Denied(Denial),
+    /// The upstream couldn't be reached or didn't speak HTTP to the end.
+    #[error("upstream is unavailable: {host}: {fault}")]
+    Unavailable {
+        /// The host as the plugin asked for it.
+        host: String,
+        /// What went wrong.
+        fault: Fault,
+    },
+    /// The upstream took too long.
+    #[error("upstream timed out: {host}: {wait}")]
+    TimedOut {
+        /// The host as the plugin asked for it.
+        host: String,
+        /// What took too long.
+        wait: Wait,
+    },
+    /// The answer is larger than the grant allows.
+    #[error("upstream answer is too large: {host}: more than {limit} bytes")]
+    ResponseTooLarge {
+        /// The host as the plugin asked for it.
+        host: String,
+        /// The grant's limit in bytes.
+        limit: usize,
+    },
+    /// The answer is compressed though `identity` was asked for: secrets couldn't be found in it.
+    #[error("upstream answer is compressed, secrets can't be removed from it: {host}")]
+    ResponseEncoded {
+        /// The host as the plugin asked for it.
+        host: String,
+    },
+    /// The plugin's own request body failed or didn't match its length.
+    #[error("request body broke off")]
+    RequestBroken,
+}
+
+impl Refusal {
+    /// A stable name for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Denied(denial) => denial.rule.name(),
+            Self::Unavailable { .. } => "unavailable",
+            Self::TimedOut { .. } => "timed-out",
+            Self::ResponseTooLarge { .. } => "response-too-large",
+            Self::ResponseEncoded { .. } => "response-encoded",
+            Self::RequestBroken => "request-broken",
+        }
+    }
+}
+
+/// What went wrong with an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The host's name doesn't resolve.
+    #[error("host name does not resolve")]
+    Resolve,
+    /// No connection to any of its addresses.
+    #[error("connection refused or not possible")]
+    Connect,
+    /// The TLS handshake failed: an untrusted certificate, or no TLS there at all.
+    #[error("TLS handshake failed")]
+    Tls,
+    /// The connection was lost before the end of the answer.
+    #[error("connection closed before the end of the answer")]
+    Closed,
+    /// The answer isn't HTTP/1.1, or its header section is over the limits.
+    #[error("answer is not valid HTTP")]
+    Malformed,
+}
+
+/// What took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wait {
+    /// Resolving, connecting and the TLS handshake.
+    #[error("no connection in time")]
+    Connect,
+    /// The call as a whole.
+    #[error("no complete answer within the time of the call")]
+    Call,
+    /// The next part of the answer.
+    #[error("no more data")]
+    Idle,
+}
+
+/// A request that a rule forbids: which rule, and what would allow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    rule: Rule,
+    request: String,
+    hint: String,
+}
+
+impl Denial {
+    /// `hint` says what would allow the request; for a missing grant that's the section of `airlock.toml`, ready to paste.
+    pub(super) fn new(rule: Rule, method: &Method, uri: &Uri, hint: String) -> Self {
+        // Enough to recognise a request. Neither user information nor query: callers' data don't belong in messages.
+        let text = format!(
+            "{method} {}://{}{}",
+            uri.scheme_str().unwrap_or_default(),
+            uri.host().unwrap_or_default(),
+            uri.path()
+        );
+        let request = text.chars().take(200).collect();
+        Self { rule, request, hint }
+    }
+
+    /// The rule that forbids it.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// What would allow it, in one or more lines.
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request denied by rule {}: {}\n{}", self.rule.name(), self.request, self.hint)
+    }
+}
+
+impl std::error::Error for Denial {}
+
+/// The rules of the mediator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// Only `http` and `https`.
+    Scheme,
+    /// A host and a port that can't be misread.
+    Authority,
+    /// No `user:password@host`.
+    Userinfo,
+    /// A path that can't be misread as another one.
+    Path,
+    /// No `CONNECT`, no `TRACE`.
+    Method,
+    /// Only what the plugin declares.
+    Declared(Aspect),
+    /// Only what the operator grants.
+    Granted(Aspect),
+    /// No private address behind a public name.
+    PrivateAddress,
+}
+
+/// The part of a request that no declaration, or no grant, covers. The order is that of closeness: a request that fails for its
+/// path alone is closer to being allowed than one to another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aspect {
+    /// The host.
+    Host,
+    /// The scheme on that host.
+    Scheme,
+    /// The port of that host.
+    Port,
+    /// The path at that origin.
+    Path,
+    /// The method on that path.
+    Method,
+}
+
+impl Rule {
+    /// The stable name, as it stands in answers, logs and documentation.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheme => "scheme-not-supported",
+            Self::Authority => "authority-forbidden",
+            Self::Userinfo => "userinfo-forbidden",
+            Self::Path => "path-forbidden",
+            Self::Method => "method-forbidden",
+            Self::Declared(Aspect::Host) => "host-not-declared",
+            Self::Declared(Aspect::Scheme) => "scheme-not-declared",
+            Self::Declared(Aspect::Port) => "port-not-declared",
+            Self::Declared(Aspect::Path) => "path-not-declared",
+            Self::Declared(Aspect::Method) => "method-not-declared",
+            Self::Granted(Aspect::Host) => "host-not-granted",
+            Self::Granted(Aspect::Scheme) => "scheme-not-granted",
+            Self::Granted(Aspect::Port) => "port-not-granted",
+            Self::Granted(Aspect::Path) => "path-not-granted",
+            Self::Granted(Aspect::Method) => "method-not-granted",
+            Self::PrivateAddress => "private-address",
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Where connections go, how they fail and how often they are used.
+
+use std::{io, net::SocketAddr, sync::Mutex};
+
+use futures::future::BoxFuture;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+use super::*;
+
+#[tokio::test]
+async fn a_public_name_with_a_private_address_is_refused() {
+    let fake = Fake::fixed("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let base = format!("http://api.example:{}", fake.address.port());
+    let public = SocketAddr::from(([8, 8, 8, 8], 80));
+    for addresses in [vec![fake.address], vec![public, fake.address], vec![fake.address, public]] {
+        let refusal = get(&resolving(vec![addresses], &base, vec![]), &format!("{base}/x")).await.err().unwrap();
+        assert_eq!(
+            refusal.to_string(),
+            format!(
+                "request denied by rule private-address: GET http://api.example/x\nthe name resolves to a private address; if that is \
+                 right, add to airlock.toml:\n[grants.demo]\nupstreams.\"{base}\" = \"{base}\""
+            )
+        );
+    }
+    assert_eq!(fake.connections(), 0);
+}
+
+#[tokio::test]
+async fn the_checked_address_is_the_one_that_is_used() {
+    let fake = Fake::fixed("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let base = format!("http://api.example:{}", fake.address.port());
+    let vouched = vec![Rewrite { from: at(&base), to: at(&base) }];
+    // A second lookup would fail.
+    let egress = resolving(vec![vec![fake.address]], &base, vouched);
+    assert_eq!(get(&egress, &format!("{base}/x")).await.unwrap().status(), 204);
+    assert!(fake.last_request().contains(&format!("host: api.example:{}\r\n", fake.address.port())));
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve() {
+    for answers in [vec![], vec![vec![]]] {
+        let refusal =
+            get(&resolving(answers, "http://api.example", vec![]), "http://api.example/").await.err().unwrap();
+        assert_eq!(refusal, Refusal::Unavailable { host: "api.example".into(), fault: Fault::Resolve });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_takes_ten_seconds_at_most() {
+    let grant = Grant { hosts: vec![at("https://api.example")], ..Grant::default() };
+    let upstreams = [declared("https://api.example", vec![])];
+    let egress = Egress::with_resolver("demo", &grant, &upstreams, Arc::new(SilentResolver)).unwrap();
+    let started = Instant::now();
+    let refusal = get(&egress, "https://api.example/").await.err().unwrap();
+    assert_eq!(refusal, Refusal::TimedOut { host: "api.example".into(), wait: Wait::Connect });
+    assert_eq!(started.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn an_upstream_that_can_not_be_reached() {
+    // The port was free a moment ago, and nothing listens on it now.
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = format!("http://{address}/");
+    assert_eq!(text(get(&plain(&url), &url).await).await.unwrap_err(), unavailable(Fault::Connect));
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { drop(listener.accept().await.unwrap().0.write_all(b"plain text\r\n").await) });
+    assert_eq!(text(get(&plain(&url), &url).await).await.unwrap_err(), unavailable(Fault::Tls));
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let fake = Fake::fixed("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let egress = plain(&fake.url(""));
+    for _ in 0..3 {
+        assert_eq!(text(get(&egress, &fake.url("/")).await).await.unwrap(), "ok");
+    }
+    assert_eq!(fake.connections(), 1);
+    // Another plugin has its own.
+    assert_eq!(text(get(&plain(&fake.url("")), &fake.url("/")).await).await.unwrap(), "ok");
+    assert_eq!(fake.connections(), 2);
+}
+
+#[tokio::test]
+async fn calls_share_the_mediator() {
+    let fake = Fake::start(echo).await;
+    let egress = Arc::new(with_secret(&fake.url("")));
+    let calls = (0..20).map(|call| {
+        let (egress, url) = (Arc::clone(&egress), fake.url(&format!("/{call}")));
+        tokio::spawn(async move { text(get(&egress, &url).await).await.unwrap() })
+    });
+    for (call, answer) in futures::future::join_all(calls).await.into_iter().enumerate() {
+        assert!(answer.unwrap().starts_with(&format!("GET /{call}?key=[redacted] ")));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_does_no_harm() {
+    let fake = Fake::start(|_| Reply::Close(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec())).await;
+    let egress = plain(&fake.url(""));
+    for _ in 0..5 {
+        assert_eq!(text(get(&egress, &fake.url("/")).await).await.unwrap(), "ok");
+    }
+}
+
+/// Answers from a list, one item for each lookup.
+struct FixedResolver {
+    answers: Mutex<Vec<Vec<SocketAddr>>>,
+}
+
+impl Resolve for FixedResolver {
+    fn resolve(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.is_empty() { Err(io::Error::other("no such name")) } else { Ok(answers.remove(0)) };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+fn resolving(answers: Vec<Vec<SocketAddr>>, base_url: &str, rewrites: Vec<Rewrite>) -> Egress {
+    let grant = Grant { hosts: vec![at(base_url)], rewrites, ..Grant::default() };
+    let resolver = FixedResolver { answers: Mutex::new(answers) };
+    Egress::with_resolver("demo", &grant, &[declared(base_url, vec![])], Arc::new(resolver)).unwrap()
+}
+
+/// Never answers.
+struct SilentResolver;
+
+impl Resolve for SilentResolver {
+    fn resolve(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::pending())
+    }
+}

@@ -1,0 +1,103 @@
+//! The lines that an operator adds to `airlock.toml`, as text for hints.
+//!
+//! Nothing is read or written here: `config` knows what the lines mean.
+
+use crate::{contract::Upstream, grant::Destination};
+
+/// The grant that covers all that a plugin declares, ready to paste. Upstreams that aren't destinations are left out:
+/// `Egress::new` tells of them.
+pub fn needed_grant(plugin: &str, upstreams: &[Upstream]) -> String {
+    let mut destinations: Vec<Destination> = Vec::new();
+    let mut secrets: Vec<String> = Vec::new();
+    for upstream in upstreams {
+        destinations.extend(Destination::parse(&upstream.base_url).ok().filter(|it| !destinations.contains(it)));
+        for line in upstream.secret_names().map(secret) {
+            if !secrets.contains(&line) {
+                secrets.push(line);
+            }
+        }
+    }
+    let mut lines = vec![hosts(&[], destinations)];
+    lines.append(&mut secrets);
+    section(plugin, &lines)
+}
+
+/// The section of a plugin's grant with the given lines in it.
+pub(super) fn section(plugin: &str, lines: &[String]) -> String {
+    format!("[grants.{}]\n{}", key(plugin), lines.join("\n"))
+}
+
+/// The line that grants destinations. It holds the present ones too, as it takes the place of their line.
+pub(super) fn hosts(present: &[Destination], added: impl IntoIterator<Item = Destination>) -> String {
+    let all = present.iter().cloned().chain(added).map(|destination| string(&destination.to_string()));
+    format!("hosts = [{}]", all.collect::<Vec<_>>().join(", "))
+}
+
+/// The line that grants methods. It holds the present ones too, as it takes the place of their line.
+pub(super) fn methods(present: &[String], added: &str) -> String {
+    let all = present.iter().map(String::as_str).chain([added]).map(string);
+    format!("methods = [{}]", all.collect::<Vec<_>>().join(", "))
+}
+
+/// The line that grants a secret from the environment variable of its own name.
+pub(super) fn secret(name: &str) -> String {
+    format!("secrets.{} = {{ env = {} }}", key(name), string(name))
+}
+
+/// The line by which the operator vouches for whatever addresses a destination resolves to: a rewrite to itself.
+pub(super) fn vouch(origin: &str) -> String {
+    format!("upstreams.{origin} = {origin}", origin = string(origin))
+}
+
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if bare { name.to_owned() } else { string(name) }
+}
+
+/// A basic TOML string: its escapes are those of JSON.
+fn string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Credential, Placement};
+
+    #[test]
+    fn a_grant_for_all_that_is_declared() {
+        let upstream = |base_url: &str, value: &str| Upstream {
+            base_url: base_url.to_owned(),
+            methods: vec!["GET".to_owned()],
+            credentials: vec![Credential { placement: Placement::Query("k".to_owned()), value: value.to_owned() }],
+        };
+        let upstreams = [
+            upstream("https://a.example", "{{KEY}}:{{OTHER}}"),
+            upstream("https://A.example:443/", "{{KEY}}"),
+            upstream("https://b.example/v1", ""),
+            upstream("not a destination", ""),
+        ];
+        assert_eq!(
+            needed_grant("demo", &upstreams),
+            "[grants.demo]\nhosts = [\"https://a.example\", \"https://b.example/v1\"]\nsecrets.KEY = { env = \"KEY\" }\n\
+             secrets.OTHER = { env = \"OTHER\" }"
+        );
+        assert_eq!(needed_grant("demo", &[]), "[grants.demo]\nhosts = []");
+    }
+
+    #[test]
+    fn lines() {
+        let at = |text: &str| Destination::parse(text).unwrap();
+        for (line, expected) in [
+            (section("metal-users", &["x = 1".into(), "y = 2".into()]), "[grants.metal-users]\nx = 1\ny = 2"),
+            (section("a.b \"c\"", &["x = 1".into()]), "[grants.\"a.b \\\"c\\\"\"]\nx = 1"),
+            (hosts(&[at("http://a")], [at("https://b:8443/v1")]), r#"hosts = ["http://a", "https://b:8443/v1"]"#),
+            (methods(&["GET".into()], "PUT"), r#"methods = ["GET", "PUT"]"#),
+            (secret("API_KEY"), r#"secrets.API_KEY = { env = "API_KEY" }"#),
+            (secret("api.key"), r#"secrets."api.key" = { env = "api.key" }"#),
+            (vouch("https://a"), r#"upstreams."https://a" = "https://a""#),
+        ] {
+            assert_eq!(line, expected);
+        }
+    }
+}
