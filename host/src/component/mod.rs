@@ -1,0 +1,204 @@
+//! From a file to a plugin that can be called: compile the document, check the component, describe it, bind its grant.
+//!
+//! All of this happens once per plugin load; a plugin that isn't right in every respect never gets into the catalog.
+
+mod check;
+mod plugin;
+mod schema;
+mod specialise;
+
+use std::{path::Path, sync::Arc};
+
+pub use self::{
+    check::{ContractFault, inspect},
+    plugin::{Permit, Plugin},
+};
+use self::{plugin::Parts, schema::InputSchema, specialise::specialise};
+use crate::{
+    contract::Description,
+    document::{self, Compiled, Diagnostic, Mode},
+    egress::{self, Egress, GrantError},
+    failure::Failure,
+    grant::{Grant, Limits},
+    sandbox::{Allowance, Guest, Sandbox},
+};
+
+/// Limits of `describe`: no upstream is asked, so it has a fraction of what a call may take.
+const DESCRIBE: Limits = Limits {
+    wall: std::time::Duration::from_secs(5),
+    cpu: std::time::Duration::from_secs(1),
+    memory: 64 << 20,
+    concurrency: 1,
+    response: 0,
+};
+
+/// A plugin's file, read.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A capability document: YAML or JSON.
+    Document(String),
+    /// A WebAssembly component.
+    Component(Vec<u8>),
+}
+
+/// Why a file doesn't become a plugin, for the person who wrote the file or the grant.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file's name says neither document nor component.
+    #[error("not a plugin file: expected a name that ends in .yaml, .yml, .json or .wasm")]
+    FileName,
+    /// The file can't be read.
+    #[error("can't be read: {0}")]
+    Read(std::io::Error),
+    /// The document is not text.
+    #[error("not a capability document: it is not UTF-8 text")]
+    NotText,
+    /// The document has errors.
+    #[error("{} in the document: {}", count(.0), .0.first().map_or("", |it| it.message.as_str()))]
+    Document(Vec<Diagnostic>),
+    /// The component isn't one of this contract.
+    #[error(transparent)]
+    Contract(#[from] ContractFault),
+    /// The component's code can't be compiled.
+    #[error("the component can't be compiled: {0}")]
+    Compile(String),
+    /// `describe` failed.
+    #[error("the plugin doesn't describe itself: {}", .0.log())]
+    Describe(Failure),
+    /// The configuration has no grant for the plugin.
+    #[error("no grant for plugin {plugin}: nothing is allowed without one; add to airlock.toml:\n{lines}")]
+    NoGrant {
+        /// The plugin.
+        plugin: String,
+        /// What to add.
+        lines: String,
+    },
+    /// The grant doesn't cover what the plugin needs.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+}
+
+/// Makes plugins of files.
+#[derive(Clone)]
+pub struct Loader {
+    sandbox: Arc<Sandbox>,
+}
+
+impl Loader {
+    /// All plugins run in this sandbox.
+    pub fn new(sandbox: Arc<Sandbox>) -> Self {
+        Self { sandbox }
+    }
+
+    /// Makes a plugin that can be called, or says why the file isn't one.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; nothing is left behind.
+    pub async fn load(&self, name: &str, source: Source, grant: Option<&Grant>) -> Result<Plugin, LoadError> {
+        let wasm = self.component(source).await?;
+        let prepared = self.prepare(&wasm).await?;
+        let grant = grant.ok_or_else(|| LoadError::NoGrant {
+            plugin: name.to_owned(),
+            lines: egress::needed_grant(name, &prepared.description.upstreams),
+        })?;
+        let egress = Egress::new(name, grant, &prepared.description.upstreams)?;
+        Ok(Plugin::new(Parts {
+            name: name.to_owned(),
+            description: prepared.description,
+            inputs: prepared.inputs,
+            sandbox: self.sandbox.clone(),
+            guest: prepared.guest,
+            egress,
+            limits: grant.limits.clone(),
+        }))
+    }
+
+    /// Reads what a file offers and needs, without any grant.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn describe(&self, source: Source) -> Result<Description, LoadError> {
+        let wasm = self.component(source).await?;
+        Ok(self.prepare(&wasm).await?.description)
+    }
+
+    /// The component of a source: itself, or the document compiled.
+    ///
+    /// # Errors
+    /// The document has errors.
+    pub async fn component(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        match source {
+            Source::Component(wasm) => Ok(wasm),
+            Source::Document(text) => {
+                let compiled = document::compile(&text, Mode::Tolerant);
+                let Compiled { plan, warnings } = compiled.map_err(LoadError::Document)?;
+                for warning in warnings {
+                    tracing::warn!("{}:{}: {}", warning.line, warning.column, warning.message);
+                }
+                specialise(&self.sandbox, &plan).await.map_err(cannot_compile)
+            }
+        }
+    }
+
+    async fn prepare(&self, wasm: &[u8]) -> Result<Prepared, LoadError> {
+        inspect(wasm)?;
+        let guest = self.sandbox.compile(wasm).map_err(cannot_compile)?;
+        let description = self.sandbox.describe(&guest, describing()).await;
+        let description = description.map_err(LoadError::Describe)?;
+        check::check(&description)?;
+        let inputs = description
+            .operations
+            .iter()
+            .map(|it| InputSchema::compile(&it.name, &it.input_schema))
+            .collect::<Result<_, _>>()?;
+        Ok(Prepared { guest, description, inputs })
+    }
+}
+
+/// A component that is right in itself; its grant is still to be looked at.
+struct Prepared {
+    guest: Guest,
+    description: Description,
+    inputs: Vec<InputSchema>,
+}
+
+fn describing() -> Allowance {
+    Allowance { plugin: Arc::from("describe"), egress: None, limits: DESCRIBE }
+}
+
+fn cannot_compile(error: wasmtime::Error) -> LoadError {
+    LoadError::Compile(format!("{error:#}"))
+}
+
+fn count(diagnostics: &[Diagnostic]) -> String {
+    match diagnostics.len() {
+        1 => "1 error".to_owned(),
+        n => format!("{n} errors"),
+    }
+}
+
+impl Source {
+    /// Reads a plugin's file.
+    ///
+    /// # Errors
+    /// As [`Source::from_contents`]; or the file can't be read.
+    pub fn read(path: &Path) -> Result<Self, LoadError> {
+        let contents = std::fs::read(path).map_err(LoadError::Read)?;
+        Self::from_contents(path, contents)
+    }
+
+    /// The source in a file's contents; the file's name says what it is.
+    ///
+    /// # Errors
+    /// The name has no known ending, or a document isn't text.
+    pub fn from_contents(path: &Path, contents: Vec<u8>) -> Result<Self, LoadError> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("wasm") => Ok(Self::Component(contents)),
+            Some("yaml" | "yml" | "json") => {
+                let text = String::from_utf8(contents).map_err(|_| LoadError::NotText)?;
+                Ok(Self::Document(text))
+            }
+            _ => Err(LoadError::FileName),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A loaded plugin: described, checked, compiled, bound to its grant. What a call needs is all here.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::schema::InputSchema;
+use crate::{
+    contract::Description,
+    egress::Egress,
+    failure::Failure,
+    grant::Limits,
+    invoke::Reply,
+    sandbox::{Allowance, Guest, Sandbox},
+};
+
+/// A loaded plugin.
+pub struct Plugin {
+    name: Arc<str>,
+    description: Description,
+    inputs: Vec<InputSchema>,
+    sandbox: Arc<Sandbox>,
+    guest: Guest,
+    egress: Arc<Egress>,
+    limits: Limits,
+    permits: Arc<Semaphore>,
+}
+
+/// Leave to run one call. Dropping it makes room for another.
+pub type Permit = OwnedSemaphorePermit;
+
+/// What `component::load` has made of a file and its grant.
+pub(super) struct Parts {
+    pub(super) name: String,
+    pub(super) description: Description,
+    pub(super) inputs: Vec<InputSchema>,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) guest: Guest,
+    pub(super) egress: Egress,
+    pub(super) limits: Limits,
+}
+
+impl Plugin {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            name: parts.name.into(),
+            description: parts.description,
+            inputs: parts.inputs,
+            sandbox: parts.sandbox,
+            guest: parts.guest,
+            egress: Arc::new(parts.egress),
+            permits: Arc::new(Semaphore::new(parts.limits.concurrency)),
+            limits: parts.limits,
+        }
+    }
+
+    /// The plugin's name: the stem of its file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it offers and needs.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The limits of its grant.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Checks an input against the schema of the operation at `index` of the description.
+    ///
+    /// # Errors
+    /// [`Failure::InvalidInput`] with everything that is wrong.
+    pub fn validate(&self, index: usize, input: &Value) -> Result<(), Failure> {
+        self.inputs[index].validate(input)
+    }
+
+    /// Asks for leave to run a call.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`] when as many calls are running as the grant allows.
+    pub fn admit(&self) -> Result<Permit, Failure> {
+        let permit = self.permits.clone().try_acquire_owned();
+        permit.map_err(|_| Failure::Busy { running: self.limits.concurrency })
+    }
+
+    /// Runs an operation in a fresh instance. The permit is held until the reply's body has been read or dropped.
+    ///
+    /// # Errors
+    /// Every way in which a call can fail.
+    pub async fn call(&self, operation: &str, input: String, permit: Permit) -> Result<Reply, Failure> {
+        let allowance =
+            Allowance { plugin: self.name.clone(), egress: Some(self.egress.clone()), limits: self.limits.clone() };
+        let reply = self.sandbox.call(&self.guest, allowance, operation, input).await?;
+        Ok(reply.holding(permit))
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
+    }
+}

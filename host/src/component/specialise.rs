@@ -1,0 +1,47 @@
+//! A plan becomes a component of its own: the document runtime with the plan in its memory.
+//!
+//! The runtime is instantiated once, told its plan, and snapshotted: what the component does at run time begins where `configure`
+//! ended.
+
+use wasmtime_wizer::{ComponentInstanceState, Wizer};
+
+use crate::{
+    document::plan::Plan,
+    sandbox::{Configured, Sandbox},
+};
+
+/// The guest in `plugins/runtime`, built by the build script.
+const RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WASM"));
+
+/// Makes the component. Takes a good part of a second of processor time, most of it compiling the runtime.
+pub async fn specialise(sandbox: &Sandbox, plan: &Plan) -> wasmtime::Result<Vec<u8>> {
+    let wizer = Wizer::new();
+    let (context, instrumented) = wizer.instrument_component(RUNTIME)?;
+    let mut configured = sandbox.configure(&instrumented, plan).await?;
+    wizer.snapshot_component(&context, &mut Access(&mut configured)).await
+}
+
+/// How the snapshot reads globals and memories: by functions that instrumenting has added.
+struct Access<'a>(&'a mut Configured);
+
+impl ComponentInstanceState for Access<'_> {
+    async fn call_func_ret_list_u8(&mut self, instance: &str, func: &str, contents: impl FnOnce(&[u8]) + Send) {
+        self.0.read_bytes(instance, func, contents).await;
+    }
+
+    async fn call_func_ret_s32(&mut self, instance: &str, func: &str) -> i32 {
+        self.0.read(instance, func).await
+    }
+
+    async fn call_func_ret_s64(&mut self, instance: &str, func: &str) -> i64 {
+        self.0.read(instance, func).await
+    }
+
+    async fn call_func_ret_f32(&mut self, instance: &str, func: &str) -> u32 {
+        self.0.read::<f32>(instance, func).await.to_bits()
+    }
+
+    async fn call_func_ret_f64(&mut self, instance: &str, func: &str) -> u64 {
+        self.0.read::<f64>(instance, func).await.to_bits()
+    }
+}

@@ -1,0 +1,242 @@
+//! Between the types of `wit/` and the host's own, by hand. No decisions here but one: where the mediator knows why a request
+//! failed, its word counts.
+
+use serde_json::Value as Json;
+
+use super::bindings::{plan as wit_plan, types as wit};
+use crate::{
+    contract,
+    document::plan,
+    egress::Refusal,
+    failure::{Failure, InputProblem},
+    invoke::{Blob, Content, Contents, Reply},
+};
+
+/// A description that the host can't read.
+#[derive(Debug, thiserror::Error)]
+#[error("the {what} of operation {operation} is not a JSON text: {reason}")]
+pub struct ContractError {
+    what: &'static str,
+    operation: String,
+    reason: serde_json::Error,
+}
+
+pub(super) fn description(it: wit::Description) -> Result<contract::Description, ContractError> {
+    let operations = it.operations.into_iter().map(operation);
+    Ok(contract::Description {
+        title: it.title,
+        summary: it.summary,
+        operations: operations.collect::<Result<_, _>>()?,
+        upstreams: it.upstreams.into_iter().map(upstream).collect(),
+    })
+}
+
+fn operation(it: wit::Operation) -> Result<contract::Operation, ContractError> {
+    let schema = |what, json: &str| {
+        serde_json::from_str(json).map_err(|reason| ContractError { what, operation: it.name.clone(), reason })
+    };
+    Ok(contract::Operation {
+        input_schema: schema("input schema", &it.input_schema)?,
+        output_schema: match &it.output_schema {
+            Some(json) => Some(schema("output schema", json)?),
+            None => None,
+        },
+        title: it.title,
+        description: it.description,
+        effects: contract::Effects {
+            read_only: it.effects.read_only,
+            destructive: it.effects.destructive,
+            idempotent: it.effects.idempotent,
+            open_world: it.effects.open_world,
+        },
+        route: it.route.map(route),
+        tool: it.tool,
+        name: it.name,
+    })
+}
+
+fn route(it: wit::Route) -> contract::Route {
+    let parameters = it.parameters.into_iter().map(|it| contract::Parameter {
+        input: it.input,
+        location: match it.location {
+            wit::Location::Path => contract::Location::Path,
+            wit::Location::Query => contract::Location::Query,
+            wit::Location::Header => contract::Location::Header,
+            wit::Location::Cookie => contract::Location::Cookie,
+            wit::Location::Body => contract::Location::Body,
+            wit::Location::BodyMember => contract::Location::BodyMember,
+        },
+        name: it.name,
+    });
+    contract::Route { method: it.method, path: it.path, parameters: parameters.collect() }
+}
+
+fn upstream(it: wit::Upstream) -> contract::Upstream {
+    let credentials = it.credentials.into_iter().map(|it| contract::Credential {
+        placement: match it.placement {
+            wit::Placement::Header(name) => contract::Placement::Header(name),
+            wit::Placement::Query(name) => contract::Placement::Query(name),
+        },
+        value: it.value,
+    });
+    contract::Upstream { base_url: it.base_url, methods: it.methods, credentials: credentials.collect() }
+}
+
+pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>) -> Failure {
+    match (it, refusal) {
+        (wit::Failure::InvalidInput(it), _) => {
+            Failure::InvalidInput(vec![InputProblem { parameter: it.parameter, message: it.message }])
+        }
+        // A status outside of the errors would make a success of a failure.
+        (wit::Failure::Upstream(it), _) => Failure::Upstream { status: it.status.clamp(400, 599), message: it.message },
+        (wit::Failure::Unavailable(_) | wit::Failure::TimedOut(_) | wit::Failure::Denied(_), Some(refusal)) => {
+            Failure::Egress(refusal)
+        }
+        (wit::Failure::Unavailable(message) | wit::Failure::TimedOut(message), None) => Failure::Unavailable(message),
+        (wit::Failure::Denied(message), None) => {
+            Failure::Provider { message: format!("it says that a request was denied, but none was: {message}") }
+        }
+        (wit::Failure::Internal(message), _) => Failure::Provider { message },
+    }
+}
+
+pub(super) fn structured(json: &str) -> Result<Reply, Failure> {
+    match serde_json::from_str(json) {
+        Ok(value) => Ok(Reply::Structured(value)),
+        Err(e) => Err(Failure::BadReply { reason: format!("its structured result is not a JSON text: {e}") }),
+    }
+}
+
+pub(super) fn content(blocks: Vec<wit::Content>) -> Reply {
+    let blob = |it: wit::Blob| Blob { media_type: it.media_type, data: it.data.into() };
+    let blocks = blocks.into_iter().map(|block| match block {
+        wit::Content::Text(text) => Content::Text(text),
+        wit::Content::Image(it) => Content::Image(blob(it)),
+        wit::Content::Audio(it) => Content::Audio(blob(it)),
+        wit::Content::Resource(it) => Content::Resource {
+            uri: it.uri,
+            media_type: it.media_type,
+            contents: match it.contents {
+                wit::ResourceContents::Text(text) => Contents::Text(text),
+                wit::ResourceContents::Binary(data) => Contents::Binary(data.into()),
+            },
+        },
+    });
+    Reply::Content(blocks.collect())
+}
+
+impl From<&plan::Plan> for wit_plan::Plan {
+    fn from(it: &plan::Plan) -> Self {
+        Self { description: wit_description(&it.description), requests: it.requests.iter().map(request).collect() }
+    }
+}
+
+fn request(it: &plan::Request) -> wit_plan::Request {
+    wit_plan::Request {
+        method: it.method.clone(),
+        scheme: it.scheme.clone(),
+        authority: it.authority.clone(),
+        path: it.path.iter().map(path_part).collect(),
+        query: it.query.iter().map(query_parameter).collect(),
+        headers: it.headers.iter().map(named_value).collect(),
+        cookies: it.cookies.iter().map(named_value).collect(),
+        body: match &it.body {
+            plan::Body::Empty => wit_plan::Body::Empty,
+            plan::Body::Json(it) => wit_plan::Body::Json(value(it)),
+            plan::Body::JsonMembers(members) => wit_plan::Body::JsonMembers(members.iter().map(named_value).collect()),
+        },
+    }
+}
+
+fn path_part(it: &plan::PathPart) -> wit_plan::PathPart {
+    match it {
+        plan::PathPart::Literal(text) => wit_plan::PathPart::Literal(text.clone()),
+        plan::PathPart::Value(it) => wit_plan::PathPart::Value(value(it)),
+    }
+}
+
+fn query_parameter(it: &plan::QueryParameter) -> wit_plan::QueryParameter {
+    wit_plan::QueryParameter {
+        name: it.name.clone(),
+        value: value(&it.value),
+        style: match it.style {
+            plan::QueryStyle::FormExploded => wit_plan::QueryStyle::FormExploded,
+            plan::QueryStyle::Form => wit_plan::QueryStyle::Form,
+            plan::QueryStyle::SpaceDelimited => wit_plan::QueryStyle::SpaceDelimited,
+            plan::QueryStyle::PipeDelimited => wit_plan::QueryStyle::PipeDelimited,
+            plan::QueryStyle::DeepObject => wit_plan::QueryStyle::DeepObject,
+        },
+    }
+}
+
+fn named_value(it: &plan::NamedValue) -> wit_plan::NamedValue {
+    wit_plan::NamedValue { name: it.name.clone(), value: value(&it.value) }
+}
+
+fn value(it: &plan::Value) -> wit_plan::Value {
+    match it {
+        plan::Value::Input(name) => wit_plan::Value::Input(name.clone()),
+        plan::Value::Constant(json) => wit_plan::Value::Constant(json.to_string()),
+        plan::Value::Template(parts) => {
+            let parts = parts.iter().map(|part| match part {
+                plan::TemplatePart::Text(text) => wit_plan::TemplatePart::Text(text.clone()),
+                plan::TemplatePart::Input(name) => wit_plan::TemplatePart::Input(name.clone()),
+            });
+            wit_plan::Value::Template(parts.collect())
+        }
+    }
+}
+
+fn wit_description(it: &contract::Description) -> wit::Description {
+    wit::Description {
+        title: it.title.clone(),
+        summary: it.summary.clone(),
+        operations: it.operations.iter().map(wit_operation).collect(),
+        upstreams: it.upstreams.iter().map(wit_upstream).collect(),
+    }
+}
+
+fn wit_operation(it: &contract::Operation) -> wit::Operation {
+    wit::Operation {
+        name: it.name.clone(),
+        title: it.title.clone(),
+        description: it.description.clone(),
+        input_schema: it.input_schema.to_string(),
+        output_schema: it.output_schema.as_ref().map(Json::to_string),
+        effects: wit::Effects {
+            read_only: it.effects.read_only,
+            destructive: it.effects.destructive,
+            idempotent: it.effects.idempotent,
+            open_world: it.effects.open_world,
+        },
+        route: it.route.as_ref().map(wit_route),
+        tool: it.tool.clone(),
+    }
+}
+
+fn wit_route(it: &contract::Route) -> wit::Route {
+    let parameters = it.parameters.iter().map(|it| wit::Parameter {
+        input: it.input.clone(),
+        location: match it.location {
+            contract::Location::Path => wit::Location::Path,
+            contract::Location::Query => wit::Location::Query,
+            contract::Location::Header => wit::Location::Header,
+            contract::Location::Cookie => wit::Location::Cookie,
+            contract::Location::Body => wit::Location::Body,
+            contract::Location::BodyMember => wit::Location::BodyMember,
+        },
+        name: it.name.clone(),
+    });
+    wit::Route { method: it.method.clone(), path: it.path.clone(), parameters: parameters.collect() }
+}
+
+fn wit_upstream(it: &contract::Upstream) -> wit::Upstream {
+    let credentials = it.credentials.iter().map(|it| wit::Credential {
+        placement: match &it.placement {
+            contract::Placement::Header(name) => wit::Placement::Header(name.clone()),
+            contract::Placement::Query(name) => wit::Placement::Query(name.clone()),
+        },
+        value: it.value.clone(),
+    });
+    wit::Upstream { base_url: it.base_url.clone(), methods: it.methods.clone(), credentials: credentials.collect() }
+}

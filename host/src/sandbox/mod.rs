@@ -1,0 +1,309 @@
+//! Runs guests: one engine, one linker, a fresh instance per call, limits around each.
+//!
+//! It knows nothing of catalogs, schemas or callers. What a guest may reach is decided in `egress`.
+
+mod bindings;
+mod body;
+mod convert;
+mod log;
+mod meter;
+mod state;
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap,
+    component::{Component, Linker},
+};
+use wasmtime_wasi::p2::bindings as wasi;
+
+use self::{
+    bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
+    meter::{Metered, Overrun},
+    state::{Outbound, State},
+};
+use crate::{
+    contract::Description, document::plan::Plan, egress::Egress, failure::Failure, grant::Limits, invoke::Reply,
+};
+
+/// How often a running guest gives the thread back, and so the grain of the processor-time limit. 5 ms: other calls on the same
+/// thread wait no longer than that for a guest that loops, and 200 wake-ups a second cost nothing that can be measured.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Instances at the same time over all plugins. 1 000 is more calls than one process with the default limits of 64 per plugin
+/// usually holds; each costs address space only (4 GiB of 128 TiB) until it is used.
+const MAX_INSTANCES: u32 = 1000;
+
+/// What a component may be built of. A provider is a handful of core modules: its own, and the adapters that its toolchain adds.
+const MAX_CORE_INSTANCES_PER_COMPONENT: u32 = 32;
+
+/// The largest memory that a grant can allow: the pool is made with slots of this size.
+pub const MAX_MEMORY: usize = 1 << 30;
+
+/// The engine that everything is compiled for and runs in.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<State>,
+}
+
+/// A component that is compiled, linked and ready to be instantiated.
+#[derive(Clone)]
+pub struct Guest(CapabilityPre<State>);
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guest")
+    }
+}
+
+/// What one call may use, made by `component::Plugin` for each call.
+pub struct Allowance {
+    /// The plugin's name, for the log.
+    pub plugin: Arc<str>,
+    /// The mediator of the plugin's requests; `None` = every request is denied.
+    pub egress: Option<Arc<Egress>>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Sandbox {
+    /// Makes the engine and starts the clock that running guests are interrupted by.
+    ///
+    /// # Errors
+    /// The machine can't run the engine, e.g. because the address space is limited.
+    pub fn new() -> wasmtime::Result<Self> {
+        let engine = Engine::new(&config())?;
+        start_clock(&engine)?;
+        let linker = linker(&engine)?;
+        Ok(Self { engine, linker })
+    }
+
+    /// Compiles a component and links it. Takes seconds of processor time: not for an async thread.
+    ///
+    /// # Errors
+    /// The bytes are no valid component, or it imports or exports what the contract doesn't have.
+    pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
+        let component = Component::new(&self.engine, wasm)?;
+        let linked = self.linker.instantiate_pre(&component)?;
+        Ok(Guest(CapabilityPre::new(linked)?))
+    }
+
+    /// Asks a guest what it offers. Its requests are denied.
+    ///
+    /// # Errors
+    /// As for any call; [`Failure::BadReply`] when the description can't be read.
+    pub async fn describe(&self, guest: &Guest, allowance: Allowance) -> Result<Description, Failure> {
+        let mut call = Call::new(&self.engine, allowance);
+        let described = call
+            .run(async |store| {
+                let capability = guest.0.instantiate_async(&mut *store).await?;
+                let provider = capability.airlock_capability_provider();
+                provider.call_describe(&mut *store).await
+            })
+            .await?
+            .map_err(|failure| call.failure(failure))?;
+        convert::description(described).map_err(|e| Failure::BadReply { reason: e.to_string() })
+    }
+
+    /// Carries out one operation in a fresh instance.
+    ///
+    /// # Errors
+    /// What the guest reports, what the mediator refused, and every limit that the call ran into.
+    pub async fn call(
+        &self,
+        guest: &Guest,
+        allowance: Allowance,
+        operation: &str,
+        input: String,
+    ) -> Result<Reply, Failure> {
+        let mut call = Call::new(&self.engine, allowance);
+        let reply = call
+            .run(async |store| {
+                let capability = guest.0.instantiate_async(&mut *store).await?;
+                let provider = capability.airlock_capability_provider();
+                provider.call_call(&mut *store, operation, &input).await
+            })
+            .await?
+            .map_err(|failure| call.failure(failure))?;
+        call.reply(reply)
+    }
+
+    /// Instantiates an instrumented document runtime and gives it its plan: the first half of specialising it.
+    ///
+    /// # Errors
+    /// The runtime refuses the plan or fails, which is a bug of this release.
+    pub(crate) async fn configure(&self, instrumented: &[u8], plan: &Plan) -> wasmtime::Result<Configured> {
+        let component = Component::new(&self.engine, instrumented)?;
+        let mut store = store(&self.engine, Allowance::for_compiler());
+        let instance = self.linker.instantiate_async(&mut store, &component).await?;
+        let runtime = DocumentRuntime::new(&mut store, &instance)?;
+        runtime
+            .call_configure(&mut store, &WitPlan::from(plan))
+            .await?
+            .map_err(|refusal| wasmtime::format_err!("the runtime refused its plan: {refusal}"))?;
+        Ok(Configured { store, instance })
+    }
+}
+
+/// A document runtime that has its plan and wasn't called: what a snapshot is taken of.
+pub(crate) struct Configured {
+    store: Store<State>,
+    instance: wasmtime::component::Instance,
+}
+
+impl Configured {
+    /// Calls a function of an exported instance that takes nothing and returns a number.
+    pub(crate) async fn read<R>(&mut self, instance: &str, function: &str) -> R
+    where
+        R: wasmtime::component::ComponentType + wasmtime::component::Lift + Send + Sync + 'static,
+    {
+        const ADDED: &str = "instrumenting has added the function, and it can't fail";
+        let exporter = self.instance.get_export_index(&mut self.store, None, instance);
+        let exporter = exporter.expect(ADDED);
+        let index = self.instance.get_export_index(&mut self.store, Some(&exporter), function);
+        let function = self.instance.get_typed_func::<(), (R,)>(&mut self.store, index.expect(ADDED)).expect(ADDED);
+        function.call_async(&mut self.store, ()).await.expect(ADDED).0
+    }
+
+    /// The same for a function that returns bytes.
+    pub(crate) async fn read_bytes(&mut self, instance: &str, function: &str, use_bytes: impl FnOnce(&[u8]) + Send) {
+        let bytes: wasmtime::component::WasmList<u8> = self.read(instance, function).await;
+        use_bytes(bytes.as_le_slice(&self.store));
+    }
+}
+
+impl Allowance {
+    /// Compiling is the host's own work on a plan of bounded size: no grant applies, and the defaults are never reached.
+    fn for_compiler() -> Self {
+        Self { plugin: Arc::from("compiler"), egress: None, limits: Limits { memory: MAX_MEMORY, ..Limits::default() } }
+    }
+}
+
+/// One call in its store, with the limits around it.
+struct Call {
+    store: Store<State>,
+    limits: Limits,
+    started: Instant,
+}
+
+impl Call {
+    fn new(engine: &Engine, allowance: Allowance) -> Self {
+        Self { limits: allowance.limits.clone(), started: Instant::now(), store: store(engine, allowance) }
+    }
+
+    /// Runs guest code until it is done or a limit is reached. Dropping the future stops the guest where it stands.
+    async fn run<T>(&mut self, code: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
+        let left = self.limits.wall.saturating_sub(self.started.elapsed());
+        let metered = Metered::new(code(&mut self.store), self.limits.cpu);
+        match tokio::time::timeout(left, metered).await {
+            Err(_elapsed) => Err(Failure::WallDeadline { limit: self.limits.wall }),
+            Ok(Err(Overrun)) => Err(Failure::CpuDeadline { limit: self.limits.cpu }),
+            Ok(Ok(Err(trap))) => Err(self.trapped(&trap)),
+            Ok(Ok(Ok(value))) => Ok(value),
+        }
+    }
+
+    fn trapped(&self, trap: &wasmtime::Error) -> Failure {
+        if self.store.data().memory_was_denied() {
+            return Failure::MemoryLimit { limit: self.limits.memory };
+        }
+        if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
+            return Failure::Busy { running: MAX_INSTANCES as usize };
+        }
+        let what = match trap.downcast_ref::<Trap>() {
+            Some(code) => format!("{code}: {trap:?}"),
+            None => format!("{trap:?}"),
+        };
+        Failure::Trapped { trap: what }
+    }
+
+    /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
+    fn failure(&self, failure: wit::Failure) -> Failure {
+        let refusal = self.store.data().outbound.refusal();
+        convert::failure(failure, refusal)
+    }
+
+    fn reply(mut self, reply: wit::Reply) -> Result<Reply, Failure> {
+        match reply {
+            wit::Reply::Structured(json) => convert::structured(&json),
+            wit::Reply::Content(blocks) => Ok(convert::content(blocks)),
+            wit::Reply::Upstream(response) => {
+                let outbound = self.store.data().outbound.clone();
+                let response = self.store.data_mut().take(response)?;
+                body::hand_on(response, outbound)
+            }
+        }
+    }
+}
+
+fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
+    let deadline = tokio::time::Instant::now() + allowance.limits.wall;
+    let outbound = Outbound::new(allowance.egress, deadline);
+    let state = State::new(&allowance.plugin, outbound, allowance.limits.memory);
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| state);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    store
+}
+
+fn config() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(MAX_INSTANCES)
+        .total_core_instances(MAX_INSTANCES * 4)
+        .total_memories(MAX_INSTANCES)
+        .total_tables(MAX_INSTANCES * 4)
+        .total_stacks(MAX_INSTANCES)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES_PER_COMPONENT)
+        .max_memory_size(MAX_MEMORY)
+        // Resets only the pages that a call has touched: half the cost of a call otherwise.
+        .pagemap_scan(wasmtime::Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        // No guest of this contract uses WASI 0.3, and its bookkeeping costs every call.
+        .concurrency_support(false);
+    config
+}
+
+/// The clock runs as long as the engine is used: it holds it weakly.
+fn start_clock(engine: &Engine) -> wasmtime::Result<()> {
+    let engine = engine.weak();
+    thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// What a guest can import: HTTP through the mediator, and what a standard library needs to start. No sockets.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    use wasmtime_wasi::{
+        cli::{WasiCli, WasiCliView},
+        filesystem::{WasiFilesystem, WasiFilesystemView},
+        random::{WasiRandom, WasiRandomView as _},
+    };
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    wasmtime_wasi_http::p2::add_to_linker_async(l)?;
+    wasi::cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    wasi::filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    wasi::filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    wasi::random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
+    wasi::random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
+    Ok(linker)
+}
