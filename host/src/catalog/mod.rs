@@ -1,0 +1,206 @@
+//! The set of loaded plugins, as an immutable snapshot that is swapped whole.
+//!
+//! A reader takes the current [`Snapshot`] and keeps it for its request: no lock on the call path, and no request sees half of a
+//! change. Loading plugins is `folder`'s job; running them is `invoke`'s.
+
+mod folder;
+mod routes;
+mod tools;
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub use self::{
+    folder::{FileState, FileStatus, Folder, FolderError},
+    routes::{RouteMatch, Routed},
+    tools::{Scope, Tool},
+};
+use crate::{component::Plugin, contract::Operation, failure::Failure};
+use routes::Routes;
+use tools::Tools;
+
+/// The current snapshot, and word of its changes.
+#[derive(Debug)]
+pub struct Catalog {
+    current: ArcSwap<Snapshot>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { current: ArcSwap::from_pointee(Snapshot::default()), changes: watch::Sender::new(0) }
+    }
+}
+
+impl Catalog {
+    /// The snapshot of now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Tells the generation of each new snapshot; the first value is that of now.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Adds the plugin, or replaces the one of its name.
+    ///
+    /// # Errors
+    /// [`Collision`] when another plugin has one of its routes; then nothing changes.
+    pub fn put(&self, plugin: Plugin) -> Result<(), Collision> {
+        self.publish(self.snapshot().with(Arc::new(plugin))?);
+        Ok(())
+    }
+
+    /// Removes the plugin of this name, if there is one.
+    pub fn remove(&self, name: &str) {
+        let snapshot = self.snapshot();
+        if snapshot.plugin(name).is_some() {
+            self.publish(snapshot.without(name));
+        }
+    }
+
+    /// There is one writer, the folder's task: reading and publishing needs no lock.
+    fn publish(&self, snapshot: Snapshot) {
+        let generation = snapshot.generation;
+        self.current.store(Arc::new(snapshot));
+        self.changes.send_replace(generation);
+    }
+}
+
+/// All plugins of one moment, with the tables made from them.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    generation: u64,
+    /// Ordered by name: the order of every listing.
+    plugins: Vec<Arc<Plugin>>,
+    routes: Routes,
+    tools: Tools,
+}
+
+impl Snapshot {
+    /// Counts the changes since the start.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The plugins, ordered by name.
+    pub fn plugins(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+
+    /// The plugin of this name.
+    pub fn plugin(&self, name: &str) -> Option<&Arc<Plugin>> {
+        let at = self.plugins.binary_search_by(|plugin| plugin.name().cmp(name)).ok()?;
+        Some(&self.plugins[at])
+    }
+
+    /// The operation of this plugin and name.
+    pub fn operation(&self, plugin: &str, operation: &str) -> Option<OperationRef> {
+        OperationRef::all(self.plugin(plugin)?).find(|it| it.operation().name == operation)
+    }
+
+    /// Finds the operation that serves a REST request.
+    pub fn route<'a>(&'a self, method: &str, path: &'a str) -> Routed<'a> {
+        self.routes.find(method, path)
+    }
+
+    /// The tools of a scope, in the order of every listing.
+    pub fn tools(&self, scope: &Scope) -> &[Tool] {
+        self.tools.list(scope)
+    }
+
+    /// The tool of this name.
+    pub fn tool(&self, scope: &Scope, name: &str) -> Option<&Tool> {
+        self.tools.find(scope, name)
+    }
+
+    fn with(&self, plugin: Arc<Plugin>) -> Result<Self, Collision> {
+        let mut plugins = self.others(plugin.name());
+        let at = plugins.partition_point(|other| other.name() < plugin.name());
+        plugins.insert(at, plugin.clone());
+        Ok(Self {
+            generation: self.generation + 1,
+            routes: Routes::build(&plugins, plugin.name())?,
+            tools: Tools::build(&plugins),
+            plugins,
+        })
+    }
+
+    fn without(&self, name: &str) -> Self {
+        let plugins = self.others(name);
+        Self {
+            generation: self.generation + 1,
+            routes: Routes::build(&plugins, name).expect("a subset of routes that don't collide doesn't collide"),
+            tools: Tools::build(&plugins),
+            plugins,
+        }
+    }
+
+    fn others(&self, name: &str) -> Vec<Arc<Plugin>> {
+        let others = self.plugins.iter().filter(|other| other.name() != name);
+        others.cloned().collect()
+    }
+}
+
+/// One operation of one loaded plugin.
+#[derive(Clone)]
+pub struct OperationRef {
+    plugin: Arc<Plugin>,
+    index: usize,
+}
+
+impl OperationRef {
+    /// All operations of a plugin, in their order.
+    pub fn all(plugin: &Arc<Plugin>) -> impl Iterator<Item = Self> {
+        (0..plugin.description().operations.len()).map(|index| Self { plugin: plugin.clone(), index })
+    }
+
+    /// The plugin.
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// What the plugin says about the operation.
+    pub fn operation(&self) -> &Operation {
+        &self.plugin.description().operations[self.index]
+    }
+
+    /// Checks an input against the operation's schema.
+    ///
+    /// # Errors
+    /// [`Failure::InvalidInput`] with everything that is wrong.
+    pub fn validate(&self, input: &Value) -> Result<(), Failure> {
+        self.plugin.validate(self.index, input)
+    }
+}
+
+impl fmt::Debug for OperationRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.plugin.name(), self.operation().name)
+    }
+}
+
+/// Two plugins want the same route. The one that came later is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{method} {path} is served by plugin {holder} already (operation {holder_operation}), so {newcomer} (operation \
+     {newcomer_operation}) is refused: change the path in one of the two, or remove one of them"
+)]
+pub struct Collision {
+    /// The method.
+    pub method: String,
+    /// The path as the newcomer writes it.
+    pub path: String,
+    /// The plugin that has the route.
+    pub holder: String,
+    /// Its operation.
+    pub holder_operation: String,
+    /// The plugin that is refused.
+    pub newcomer: String,
+    /// Its operation.
+    pub newcomer_operation: String,
+}

@@ -1,0 +1,81 @@
+//! The MCP tools of all plugins, under the names that clients see.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::OperationRef;
+use crate::component::Plugin;
+
+/// Which tools a client sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Those of all plugins: `/mcp`.
+    All,
+    /// Those of one plugin: `/mcp/<plugin>`.
+    Plugin(String),
+}
+
+/// An operation as a tool.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// The name within the scope: plain, or `<plugin>.<tool>` where several plugins use the plain name.
+    pub name: String,
+    /// The operation.
+    pub operation: OperationRef,
+}
+
+/// The tools by scope.
+#[derive(Debug, Default)]
+pub(super) struct Tools(HashMap<Scope, List>);
+
+#[derive(Debug, Default)]
+struct List {
+    tools: Vec<Tool>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Tools {
+    pub(super) fn build(plugins: &[Arc<Plugin>]) -> Self {
+        let mut users: HashMap<&str, usize> = HashMap::new();
+        for (_, tool) in plugins.iter().flat_map(|plugin| tools(plugin)) {
+            *users.entry(tool).or_default() += 1;
+        }
+        let mut scopes: HashMap<Scope, List> = HashMap::from([(Scope::All, List::default())]);
+        for plugin in plugins {
+            let own = scopes.entry(Scope::Plugin(plugin.name().to_owned())).or_default();
+            for (operation, tool) in tools(plugin) {
+                own.push(tool.to_owned(), operation);
+            }
+            let all = scopes.entry(Scope::All).or_default();
+            for (operation, tool) in tools(plugin) {
+                let name = match users[tool] {
+                    1 => tool.to_owned(),
+                    _ => format!("{}.{tool}", plugin.name()),
+                };
+                all.push(name, operation);
+            }
+        }
+        Self(scopes)
+    }
+
+    pub(super) fn list(&self, scope: &Scope) -> &[Tool] {
+        self.0.get(scope).map_or(&[], |list| &list.tools)
+    }
+
+    pub(super) fn find(&self, scope: &Scope, name: &str) -> Option<&Tool> {
+        let list = self.0.get(scope)?;
+        Some(&list.tools[*list.by_name.get(name)?])
+    }
+}
+
+impl List {
+    fn push(&mut self, name: String, operation: OperationRef) {
+        self.by_name.insert(name.clone(), self.tools.len());
+        self.tools.push(Tool { name, operation });
+    }
+}
+
+fn tools(plugin: &Arc<Plugin>) -> impl Iterator<Item = (OperationRef, &str)> {
+    OperationRef::all(plugin)
+        .zip(&plugin.description().operations)
+        .filter_map(|(operation, described)| Some((operation, described.tool.as_deref()?)))
+}

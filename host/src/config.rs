@@ -1,0 +1,370 @@
+//! The configuration: a TOML file becomes validated values, before any port is bound. The only reader of files and environment.
+//!
+//! Everything that is wrong is told at once, with its key. A secret without a value is no error here: it keeps one plugin from
+//! loading, not the host from starting.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::{
+    grant::{Destination, Grant, Limits, MissingSecret, Rewrite, Secret},
+    sandbox::MAX_MEMORY,
+};
+
+/// The file that is read where none is named.
+pub const DEFAULT_FILE: &str = "airlock.toml";
+
+/// What the host is told to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: Listen,
+    /// The folder of the plugins.
+    pub plugins: PathBuf,
+    /// What each plugin may do, by plugin name.
+    pub grants: BTreeMap<String, Grant>,
+}
+
+/// Where the host listens. Loopback by default: a host that the network can reach is the operator's decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// REST; 8080 by default.
+    pub rest: SocketAddr,
+    /// MCP; 9090 by default.
+    pub mcp: SocketAddr,
+    /// Health, metrics and the list of plugins; 9901 by default. Never on the ports that agents reach.
+    pub control: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { rest: loopback(8080), mcp: loopback(9090), control: loopback(9901) }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { listen: Listen::default(), plugins: PathBuf::from("plugins.d"), grants: BTreeMap::new() }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{}: can't be read: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: io::Error,
+    },
+    /// It is not TOML, or a key has no meaning or another type. The text has line and column.
+    #[error("{}: {reason}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong where.
+        reason: toml::de::Error,
+    },
+    /// Values that can't be used.
+    #[error("{}: {}", path.display(), problems.join("\n"))]
+    Values {
+        /// The file.
+        path: PathBuf,
+        /// A line for each: key, problem, what was expected.
+        problems: Vec<String>,
+    },
+}
+
+impl Config {
+    /// Reads a file. Relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|reason| ConfigError::Read { path: path.to_owned(), reason })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a text as if it stood in the file at `path`.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let raw: RawConfig =
+            toml::from_str(text).map_err(|reason| ConfigError::Syntax { path: path.to_owned(), reason })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut reader = Reader { folder, problems: Vec::new() };
+        let config = reader.config(raw);
+        match reader.problems.is_empty() {
+            true => Ok(config),
+            false => Err(ConfigError::Values { path: path.to_owned(), problems: reader.problems }),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    #[serde(default)]
+    listen: RawListen,
+    #[serde(default)]
+    plugins: RawPlugins,
+    #[serde(default)]
+    grants: BTreeMap<String, RawGrant>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawListen {
+    rest: Option<SocketAddr>,
+    mcp: Option<SocketAddr>,
+    control: Option<SocketAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPlugins {
+    dir: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrant {
+    #[serde(default)]
+    hosts: Vec<String>,
+    methods: Option<Vec<String>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, RawSecret>,
+    #[serde(default)]
+    upstreams: BTreeMap<String, String>,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum RawSecret {
+    Env(String),
+    File(PathBuf),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    wall_ms: Option<u64>,
+    cpu_ms: Option<u64>,
+    memory_mb: Option<usize>,
+    concurrency: Option<usize>,
+    response_mb: Option<usize>,
+}
+
+/// Turns raw values into validated ones and collects what is wrong with them.
+struct Reader {
+    folder: PathBuf,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    fn config(&mut self, raw: RawConfig) -> Config {
+        let default = Config::default();
+        let grants = raw.grants.into_iter();
+        Config {
+            listen: Listen {
+                rest: raw.listen.rest.unwrap_or(default.listen.rest),
+                mcp: raw.listen.mcp.unwrap_or(default.listen.mcp),
+                control: raw.listen.control.unwrap_or(default.listen.control),
+            },
+            plugins: self.folder.join(raw.plugins.dir.unwrap_or(default.plugins)),
+            grants: grants
+                .map(|(plugin, raw)| {
+                    let grant = self.grant(&format!("grants.{plugin}"), raw);
+                    (plugin, grant)
+                })
+                .collect(),
+        }
+    }
+
+    fn grant(&mut self, key: &str, raw: RawGrant) -> Grant {
+        let mut hosts = Vec::new();
+        for host in &raw.hosts {
+            hosts.extend(self.destination(&format!("{key}.hosts"), host));
+        }
+        let mut rewrites = Vec::new();
+        for (from, to) in &raw.upstreams {
+            let key = format!("{key}.upstreams.{from:?}");
+            if let (Some(from), Some(to)) = (self.destination(&key, from), self.destination(&key, to)) {
+                rewrites.push(Rewrite { from, to });
+            }
+        }
+        Grant {
+            hosts,
+            rewrites,
+            methods: raw.methods.map(|methods| self.methods(key, methods)),
+            secrets: raw.secrets.into_iter().map(|(name, source)| (name, self.secret(source))).collect(),
+            limits: self.limits(&format!("{key}.limits"), &raw.limits),
+        }
+    }
+
+    fn destination(&mut self, key: &str, text: &str) -> Option<Destination> {
+        match Destination::parse(text) {
+            Ok(destination) => Some(destination),
+            Err(e) => {
+                self.problems.push(format!("{key}: {text:?}: {e}; expected scheme://host[:port][/prefix]"));
+                None
+            }
+        }
+    }
+
+    fn methods(&mut self, key: &str, methods: Vec<String>) -> Vec<String> {
+        for method in &methods {
+            if method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase()) {
+                self.problems.push(format!("{key}.methods: {method:?}: expected a method in capitals, such as GET"));
+            }
+        }
+        methods
+    }
+
+    fn secret(&self, source: RawSecret) -> Result<Secret, MissingSecret> {
+        let (value, missing) = match source {
+            RawSecret::Env(name) => (env::var(&name).unwrap_or_default(), MissingSecret::Env(name)),
+            RawSecret::File(path) => {
+                let path = self.folder.join(path);
+                let missing = |reason: String| MissingSecret::File { path: path.display().to_string(), reason };
+                match fs::read_to_string(&path) {
+                    Ok(text) => (text, missing("it is empty".to_owned())),
+                    Err(e) => return Err(missing(e.to_string())),
+                }
+            }
+        };
+        // A file ends in a newline more often than a secret does.
+        match value.trim() {
+            "" => Err(missing),
+            value => Ok(Secret::new(value.to_owned())),
+        }
+    }
+
+    fn limits(&mut self, key: &str, raw: &RawLimits) -> Limits {
+        let default = Limits::default();
+        let max_memory_mb = MAX_MEMORY >> 20;
+        let at_least_one = |value: usize| value >= 1;
+        let megabytes = |value: usize| value.saturating_mul(1 << 20);
+        if let Some(mb) = raw.memory_mb.filter(|mb| !(1..=max_memory_mb).contains(mb)) {
+            self.problems.push(format!("{key}.memory_mb: {mb}: expected 1 to {max_memory_mb}"));
+        }
+        for (name, value) in [
+            ("concurrency", raw.concurrency),
+            ("response_mb", raw.response_mb),
+            ("wall_ms", raw.wall_ms.map(|ms| ms as usize)),
+            ("cpu_ms", raw.cpu_ms.map(|ms| ms as usize)),
+        ] {
+            if value.is_some_and(|value| !at_least_one(value)) {
+                self.problems.push(format!("{key}.{name}: 0: expected at least 1"));
+            }
+        }
+        Limits {
+            wall: raw.wall_ms.map_or(default.wall, Duration::from_millis),
+            cpu: raw.cpu_ms.map_or(default.cpu, Duration::from_millis),
+            memory: raw.memory_mb.map_or(default.memory, megabytes),
+            concurrency: raw.concurrency.unwrap_or(default.concurrency),
+            response: raw.response_mb.map_or(default.response, megabytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("/etc/airlock/airlock.toml"))
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        let config = parse("").unwrap();
+        assert_eq!(config.listen, Listen::default());
+        assert_eq!(config.plugins, Path::new("/etc/airlock/plugins.d"));
+        assert!(config.grants.is_empty());
+    }
+
+    #[test]
+    fn a_grant_is_read() {
+        let config = parse(
+            r#"
+            [listen]
+            rest = "127.0.0.1:0"
+            [plugins]
+            dir = "/srv/plugins"
+            [grants.m3ter-orgusers]
+            hosts = ["https://api.m3ter.com"]
+            methods = ["GET", "PUT"]
+            secrets.M3TER_API_KEY = { env = "AIRLOCK_TEST_NO_SUCH_VARIABLE" }
+            upstreams."https://api.m3ter.com" = "http://127.0.0.1:4010"
+            limits = { wall_ms = 1000, cpu_ms = 10, memory_mb = 8, concurrency = 2, response_mb = 1 }
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.listen.rest.port(), 0);
+        assert_eq!(config.plugins, Path::new("/srv/plugins"));
+        let grant = &config.grants["m3ter-orgusers"];
+        assert_eq!(grant.hosts[0].to_string(), "https://api.m3ter.com");
+        assert_eq!(grant.rewrites[0].to.port, 4010);
+        assert_eq!(grant.limits.memory, 8 << 20);
+        let missing = grant.secrets["M3TER_API_KEY"].as_ref().unwrap_err();
+        assert_eq!(missing.to_string(), "environment variable AIRLOCK_TEST_NO_SUCH_VARIABLE is not set (or empty)");
+    }
+
+    #[test]
+    fn a_secret_file_is_trimmed_and_its_absence_told() {
+        let folder = env::temp_dir().join(format!("airlock-config-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("token"), "s3cret-value\n").unwrap();
+        let text = "[grants.p]\nsecrets = { A = { file = 'token' }, B = { file = 'none' } }";
+        let config = Config::parse(text, &folder.join("airlock.toml")).unwrap();
+        let secrets = &config.grants["p"].secrets;
+        assert_eq!(secrets["A"].as_ref().unwrap().expose(), "s3cret-value");
+        assert!(matches!(&secrets["B"], Err(MissingSecret::File { path, .. }) if path.ends_with("none")));
+        assert!(!format!("{config:?}").contains("s3cret"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn everything_wrong_is_told_with_its_key() {
+        let error = parse(
+            r#"
+            [grants.p]
+            hosts = ["api.m3ter.com", "ftp://x"]
+            methods = ["get"]
+            limits = { memory_mb = 0, cpu_ms = 0 }
+            "#,
+        )
+        .unwrap_err()
+        .to_string();
+        for expected in [
+            "grants.p.hosts: \"api.m3ter.com\": ",
+            "grants.p.hosts: \"ftp://x\": ",
+            "grants.p.methods: \"get\": expected a method in capitals, such as GET",
+            "grants.p.limits.memory_mb: 0: expected 1 to 1024",
+            "grants.p.limits.cpu_ms: 0: expected at least 1",
+        ] {
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_told_with_line_and_column() {
+        let error = parse("[listen]\nrets = '127.0.0.1:1'").unwrap_err().to_string();
+        assert!(error.contains("line 2, column 1"), "{error}");
+        assert!(error.contains("unknown field `rets`, expected one of `rest`, `mcp`, `control`"), "{error}");
+    }
+}

@@ -1,0 +1,57 @@
+//! What is counted, and its text form for scrapers. No labels whose values a caller can choose.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// The counters of one host.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    plugins: Gauge,
+    load_failures: Family<File, Counter<u64, AtomicU64>>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct File {
+    file: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("airlock");
+        let plugins = Gauge::default();
+        let load_failures = Family::default();
+        registry.register("plugins", "Plugins that are loaded", plugins.clone());
+        registry.register(
+            "plugin_load_failures",
+            "Plugin files that could not be loaded, by file",
+            load_failures.clone(),
+        );
+        Self { registry, plugins, load_failures }
+    }
+}
+
+impl Metrics {
+    /// So many plugins are loaded.
+    pub fn plugins(&self, loaded: usize) {
+        self.plugins.set(i64::try_from(loaded).unwrap_or(i64::MAX));
+    }
+
+    /// A file could not be loaded.
+    pub fn load_failed(&self, file: &str) {
+        let file = File { file: file.to_owned() };
+        self.load_failures.get_or_create(&file).inc();
+    }
+
+    /// The OpenMetrics text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes any text");
+        text
+    }
+}
