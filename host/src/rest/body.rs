@@ -1,0 +1,144 @@
+//! Receives a request's body, within a limit, for the operations that take one.
+//!
+//! It looks at the media type, not at the content: `input` reads that.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{
+    input::{is_in_body, parameters},
+    media,
+    problem::{Fault, Problem},
+};
+use crate::contract::Operation;
+
+/// The largest body that is received. 4 MiB: it is held as text, as JSON values and once more in the guest's memory, of which a
+/// grant allows 64 MiB by default; and no request of the known providers has a thousandth of it.
+pub(super) const MAX_BODY: usize = 4 << 20;
+
+/// A request's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// Empty, or JSON according to the headers.
+    Json(Bytes),
+    /// Not empty, for an operation that takes no body.
+    Unwanted,
+}
+
+/// Receives the body.
+pub(super) async fn read(operation: &Operation, headers: &HeaderMap, body: Body) -> Result<Received, Problem> {
+    if !parameters(operation).iter().any(is_in_body) {
+        return Ok(match Limited::new(body, 0).collect().await {
+            Ok(_) => Received::Json(Bytes::new()),
+            Err(_) => Received::Unwanted,
+        });
+    }
+    check_encoding(headers)?;
+    let is_json = media::is_json(headers);
+    if headers.contains_key(header::CONTENT_TYPE) && !is_json {
+        return Err(Fault::MediaType.into());
+    }
+    let bytes = receive(body).await?;
+    match bytes.is_empty() || is_json {
+        true => Ok(Received::Json(bytes)),
+        false => Err(Fault::MediaType.into()),
+    }
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    match headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
+        true => Ok(()),
+        false => Err(Fault::ContentEncoding.into()),
+    }
+}
+
+async fn receive(body: Body) -> Result<Bytes, Problem> {
+    // A length that is announced needn't be waited for.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(Fault::BodyTooLarge.into());
+    }
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(e) if e.is::<LengthLimitError>() => Err(Fault::BodyTooLarge.into()),
+        Err(_) => Err(Fault::BodyBrokeOff.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Effects, Location, Parameter, Route};
+    use http::HeaderValue;
+
+    fn operation(location: Location) -> Operation {
+        let parameter = Parameter { input: "x".to_owned(), location, name: "x".to_owned() };
+        Operation {
+            name: "op".to_owned(),
+            title: None,
+            description: String::new(),
+            input_schema: serde_json::json!({"type": "object", "properties": {"x": {}}}),
+            output_schema: None,
+            effects: Effects { read_only: false, destructive: false, idempotent: true, open_world: true },
+            route: Some(Route { method: "PUT".to_owned(), path: "/".to_owned(), parameters: vec![parameter] }),
+            tool: None,
+        }
+    }
+
+    async fn status(location: Location, headers: &[(header::HeaderName, &'static str)], body: Body) -> u16 {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        match read(&operation(location), &headers.collect(), body).await {
+            Ok(Received::Json(_)) => 200,
+            // `input` tells it together with everything else that is wrong.
+            Ok(Received::Unwanted) => 400,
+            Err(problem) => problem.status().as_u16(),
+        }
+    }
+
+    /// A body whose length isn't announced.
+    fn streamed(length: usize) -> Body {
+        let chunks = vec![Ok::<_, std::io::Error>(Bytes::from(vec![b' '; length]))];
+        Body::from_stream(futures::stream::iter(chunks))
+    }
+
+    #[tokio::test]
+    async fn which_bodies_are_received() {
+        const JSON: (header::HeaderName, &str) = (header::CONTENT_TYPE, "application/merge-patch+json");
+        const TEXT: (header::HeaderName, &str) = (header::CONTENT_TYPE, "text/plain");
+        const GZIP: (header::HeaderName, &str) = (header::CONTENT_ENCODING, "gzip");
+        const PLAIN: (header::HeaderName, &str) = (header::CONTENT_ENCODING, "identity");
+        for (location, headers, body, expected) in [
+            (Location::Body, &[JSON][..], Body::from("{}"), 200),
+            (Location::BodyMember, &[JSON], Body::from("{}"), 200),
+            (Location::Body, &[JSON], Body::empty(), 200),
+            (Location::Body, &[], Body::empty(), 200),
+            (Location::Body, &[JSON, PLAIN], Body::from("{}"), 200),
+            (Location::Body, &[], Body::from("{}"), 415),
+            (Location::Body, &[TEXT], Body::from("{}"), 415),
+            (Location::Body, &[TEXT], Body::empty(), 415),
+            (Location::Body, &[JSON, GZIP], Body::from("{}"), 415),
+            (Location::Body, &[JSON], streamed(MAX_BODY), 200),
+            (Location::Body, &[JSON], streamed(MAX_BODY + 1), 413),
+            (Location::Body, &[JSON], Body::from(vec![b' '; MAX_BODY + 1]), 413),
+            (Location::Query, &[], Body::empty(), 200),
+            (Location::Query, &[TEXT], Body::empty(), 200),
+            (Location::Query, &[], streamed(0), 200),
+            (Location::Query, &[JSON], Body::from("{}"), 400),
+            (Location::Query, &[JSON], streamed(1), 400),
+        ] {
+            let case = format!("{location:?} {headers:?} {body:?}");
+            assert_eq!(status(location, headers, body).await, expected, "{case}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_the_callers_fault() {
+        let chunks = vec![Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("gone"))];
+        let body = Body::from_stream(futures::stream::iter(chunks));
+        let headers = [(header::CONTENT_TYPE, "application/json")];
+        assert_eq!(status(Location::Body, &headers, body).await, 400);
+    }
+}
