@@ -1,0 +1,142 @@
+//! One endpoint: the protocol's transport by rmcp, and an end that lets calls in flight finish.
+//!
+//! What is served there is `server`'s; which endpoints there are is decided by the parent.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+    http::{Method, StatusCode},
+    response::{IntoResponse, Response},
+};
+use http_body::{Frame, SizeHint};
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+
+use super::server::{Server, Surface};
+
+/// A legacy session that nobody uses is closed after this time. Long enough for a person to think between two calls of a chat (the
+/// library's 5 minutes are not: a client would have to initialize anew in the middle of a conversation), short enough that the
+/// sessions of scripts that never say goodbye, two small tasks each, don't pile up over a day.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// The largest request body. Arguments come from a model's context: even the largest of today holds less text than this.
+const MAX_REQUEST: usize = 4 << 20;
+
+/// The origins whose pages may call. A page from anywhere else that reaches this listener is an attack by way of the user's browser;
+/// the specification demands 403. Clients that aren't browsers send no `Origin`.
+const ORIGINS: [&str; 6] = [
+    "http://localhost:*",
+    "https://localhost:*",
+    "http://127.0.0.1:*",
+    "https://127.0.0.1:*",
+    "http://[::1]:*",
+    "https://[::1]:*",
+];
+
+/// An endpoint. It ends in two steps: when it is *closing*, subscriptions end while calls in flight go on; when the last of them is
+/// answered it is *closed*, and so are its sessions.
+pub(super) struct Endpoint {
+    service: StreamableHttpService<Server, LocalSessionManager>,
+    /// The POST requests whose answer isn't sent to the end. Not the GET requests: those of legacy sessions last as long as these.
+    answering: TaskTracker,
+    closing: CancellationToken,
+    closed: CancellationToken,
+}
+
+impl Endpoint {
+    /// Opens an endpoint. It closes when the surface's `closing` is cancelled.
+    pub(super) fn open(surface: Surface) -> Self {
+        let surface = Arc::new(surface);
+        let closing = surface.closing().clone();
+        let answering = TaskTracker::new();
+        let closed = CancellationToken::new();
+        tokio::spawn(finish(closing.clone(), answering.clone(), closed.clone()));
+        Self {
+            service: StreamableHttpService::new(
+                move || Ok(Server::new(surface.clone())),
+                Arc::new(sessions()),
+                transport(closed.clone()),
+            ),
+            answering,
+            closing,
+            closed,
+        }
+    }
+
+    /// Begins to close.
+    pub(super) fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Answers a request.
+    pub(super) async fn answer(&self, request: Request) -> Response {
+        if self.closed.is_cancelled() {
+            return (StatusCode::SERVICE_UNAVAILABLE, "this endpoint is closed").into_response();
+        }
+        if request.method() != Method::POST {
+            return self.service.handle(request).await.map(Body::new);
+        }
+        let answering = self.answering.token();
+        let response = self.service.handle(request).await;
+        response.map(|body| Body::new(Tracked { body: Body::new(body), _answering: answering }))
+    }
+}
+
+async fn finish(closing: CancellationToken, answering: TaskTracker, closed: CancellationToken) {
+    closing.cancelled().await;
+    answering.close();
+    answering.wait().await;
+    closed.cancel();
+}
+
+fn sessions() -> LocalSessionManager {
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = Some(SESSION_IDLE);
+    sessions
+}
+
+/// Sessions for legacy clients, none for modern ones, on the same URL; hosts are the loopback names.
+fn transport(closed: CancellationToken) -> StreamableHttpServerConfig {
+    StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(true)
+        .with_json_response(true)
+        .with_allowed_origins(ORIGINS)
+        .enforce_origin_validation()
+        .with_max_request_body_bytes(MAX_REQUEST)
+        .with_cancellation_token(closed)
+}
+
+/// A body whose end, or whose client's disappearance, is the end of the request.
+struct Tracked {
+    body: Body,
+    _answering: TaskTrackerToken,
+}
+
+impl http_body::Body for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

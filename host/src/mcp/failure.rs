@@ -1,0 +1,170 @@
+//! A failure as a tool result that a model can act upon.
+//!
+//! The caller's text only, never the log's; protocol errors are for calls that reach no operation.
+
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use super::Asked;
+use crate::{
+    contract::Effects,
+    egress::Refusal,
+    failure::{Failure, InputProblem},
+};
+
+/// The failure as an error result: what happened, then what to do about it.
+pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
+    let effects = asked.operation.effects;
+    let text = match failure {
+        Failure::InvalidInput(problems) => invalid_input(problems),
+        Failure::Upstream { .. } => failure.to_string(),
+        Failure::Egress(refusal) => refused(refusal, effects),
+        Failure::Unavailable(_) | Failure::WallDeadline { .. } => {
+            format!("{failure}; {}", again(effects))
+        }
+        Failure::Busy { .. } => failure.to_string(),
+        Failure::CpuDeadline { .. } | Failure::MemoryLimit { .. } => {
+            format!("{failure}; ask for less at once, or ask the operator for a higher limit")
+        }
+        Failure::Trapped { .. } | Failure::Provider { .. } | Failure::BadReply { .. } => {
+            format!("{failure}; the operator finds the reason in the log")
+        }
+    };
+    error(text)
+}
+
+/// An error result.
+pub(super) fn error(text: impl Into<String>) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+fn invalid_input(problems: &[InputProblem]) -> String {
+    let mut text = "invalid input; correct these arguments and call again:".to_owned();
+    for InputProblem { parameter, message } in problems {
+        match parameter {
+            Some(parameter) => text.push_str(&format!("\n- {parameter}: {message}")),
+            None => text.push_str(&format!("\n- {message}")),
+        }
+    }
+    text
+}
+
+fn refused(refusal: &Refusal, effects: Effects) -> String {
+    match refusal {
+        Refusal::Denied(_) => format!("{refusal}\nonly the operator can change this, not another call"),
+        Refusal::Unavailable { .. } | Refusal::TimedOut { .. } => {
+            format!("{refusal}; {}", again(effects))
+        }
+        Refusal::ResponseTooLarge { .. } => {
+            format!("{refusal}; ask for less at once: a filter, a smaller page")
+        }
+        Refusal::ResponseEncoded { .. } | Refusal::RequestBroken => refusal.to_string(),
+    }
+}
+
+/// What to do when nobody knows how far the upstream got.
+fn again(effects: Effects) -> &'static str {
+    match effects.read_only || effects.idempotent {
+        true => "try again later",
+        false => "the operation may have been carried out: check that before calling again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        egress::{Fault, Wait},
+        mcp::{Era, reply::tests::operation},
+    };
+
+    fn text(failure: &Failure, idempotent: bool) -> String {
+        let mut operation = operation(None);
+        operation.effects.idempotent = idempotent;
+        let asked = Asked { plugin: "users", operation: &operation, era: Era::Modern };
+        let result = render(failure, asked);
+        assert_eq!(result.is_error, Some(true));
+        assert_eq!(result.structured_content, None);
+        result.content[0].as_text().expect("one text").text.clone()
+    }
+
+    #[test]
+    fn every_failure_says_what_to_do() {
+        let host = || "api.example".to_owned();
+        let problem = |parameter: Option<&str>, message: &str| InputProblem {
+            parameter: parameter.map(str::to_owned),
+            message: message.to_owned(),
+        };
+        for (failure, expected) in [
+            (
+                Failure::InvalidInput(vec![
+                    problem(Some("orgId"), "is required"),
+                    problem(None, "unknown member \"x\""),
+                ]),
+                "invalid input; correct these arguments and call again:\n- orgId: is required\n- unknown member \"x\"",
+            ),
+            (
+                Failure::Upstream { status: 409, message: "exists".to_owned() },
+                "the upstream answered with status 409: exists",
+            ),
+            (
+                Failure::Egress(Refusal::Unavailable { host: host(), fault: Fault::Connect }),
+                "upstream is unavailable: api.example: connection refused or not possible; try again later",
+            ),
+            (
+                Failure::Egress(Refusal::TimedOut { host: host(), wait: Wait::Idle }),
+                "upstream timed out: api.example: no more data; try again later",
+            ),
+            (
+                Failure::Egress(Refusal::ResponseTooLarge { host: host(), limit: 10 }),
+                "upstream answer is too large: api.example: more than 10 bytes; ask for less at once: a filter, a smaller page",
+            ),
+            (
+                Failure::Egress(Refusal::ResponseEncoded { host: host() }),
+                "upstream answer is compressed, secrets can't be removed from it: api.example",
+            ),
+            (Failure::Egress(Refusal::RequestBroken), "request body broke off"),
+            (Failure::Unavailable("no sense".to_owned()), "the upstream is unavailable: no sense; try again later"),
+            (Failure::Busy { running: 4 }, "the plugin is busy: 4 calls are running, which is its limit; try again"),
+            (
+                Failure::WallDeadline { limit: Duration::from_secs(30) },
+                "the call was stopped after 30s, the limit for one call; try again later",
+            ),
+            (
+                Failure::CpuDeadline { limit: Duration::from_millis(200) },
+                "the plugin was stopped: it used 200ms of processor time, its limit for one call; \
+                 ask for less at once, or ask the operator for a higher limit",
+            ),
+            (
+                Failure::MemoryLimit { limit: 64 },
+                "the plugin was stopped: it asked for more than 64 bytes of memory, its limit; \
+                 ask for less at once, or ask the operator for a higher limit",
+            ),
+            (
+                Failure::Trapped { trap: "secret".to_owned() },
+                "the plugin failed; the operator finds the reason in the log",
+            ),
+            (
+                Failure::Provider { message: "secret".to_owned() },
+                "the plugin failed; the operator finds the reason in the log",
+            ),
+            (
+                Failure::BadReply { reason: "secret".to_owned() },
+                "the plugin's reply can't be used; the operator finds the reason in the log",
+            ),
+        ] {
+            assert_eq!(text(&failure, true), expected);
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_carried_out_is_not_just_tried_again() {
+        let failure = Failure::WallDeadline { limit: Duration::from_secs(1) };
+        assert_eq!(
+            text(&failure, false),
+            "the call was stopped after 1s, the limit for one call; \
+             the operation may have been carried out: check that before calling again"
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! The MCP door: streamable HTTP at `/mcp` (the tools of all plugins) and `/mcp/{plugin}` (those of one).
+//!
+//! It speaks the protocol and renders; what a call means is `invoke`'s. It neither authenticates nor loads plugins.
+
+mod changes;
+mod endpoint;
+mod failure;
+mod instructions;
+mod page;
+mod reply;
+mod server;
+mod tool;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, Weak},
+};
+
+use axum::{
+    Router,
+    extract::{Path, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use rmcp::model::ProtocolVersion;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::{
+    endpoint::Endpoint,
+    server::{MAX_SESSIONS, Surface},
+};
+use crate::{
+    catalog::{Catalog, Scope},
+    contract::Operation,
+};
+
+/// The router. Once `shutdown` is cancelled, subscriptions end, calls in flight are answered, then sessions are closed.
+///
+/// Call it within a tokio runtime: it follows the catalog's changes.
+pub fn router(catalog: Arc<Catalog>, shutdown: CancellationToken) -> Router {
+    let endpoints = Endpoints::open(catalog, shutdown.child_token());
+    Router::new().route("/mcp", any(all)).route("/mcp/{plugin}", any(one)).with_state(endpoints)
+}
+
+async fn all(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
+    endpoints.all.answer(request).await
+}
+
+async fn one(State(endpoints): State<Arc<Endpoints>>, Path(plugin): Path<String>, request: Request) -> Response {
+    match endpoints.of(&plugin) {
+        Some(endpoint) => endpoint.answer(request).await,
+        None => (StatusCode::NOT_FOUND, format!("no plugin is loaded under this name: {plugin}")).into_response(),
+    }
+}
+
+/// The endpoints: one for all plugins, and one for each plugin that somebody has asked for since it was loaded.
+struct Endpoints {
+    common: Common,
+    all: Endpoint,
+    /// Only names of loaded plugins: added under the lock while the plugin is loaded, taken out when it goes.
+    plugins: Mutex<HashMap<String, Arc<Endpoint>>>,
+    /// Closes every endpoint when the router is dropped.
+    _closing: DropGuard,
+}
+
+/// What every endpoint is made from.
+struct Common {
+    catalog: Arc<Catalog>,
+    sessions: Arc<Semaphore>,
+    open: CancellationToken,
+}
+
+impl Common {
+    fn endpoint(&self, scope: Scope) -> Endpoint {
+        let (catalog, sessions) = (self.catalog.clone(), self.sessions.clone());
+        Endpoint::open(Surface::new(catalog, scope, sessions, self.open.child_token()))
+    }
+}
+
+impl Endpoints {
+    fn open(catalog: Arc<Catalog>, open: CancellationToken) -> Arc<Self> {
+        let changes = catalog.changes();
+        let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
+        let common = Common { catalog, sessions, open: open.clone() };
+        let endpoints = Arc::new(Self {
+            all: common.endpoint(Scope::All),
+            common,
+            plugins: Mutex::default(),
+            _closing: open.clone().drop_guard(),
+        });
+        tokio::spawn(open.run_until_cancelled_owned(follow(Arc::downgrade(&endpoints), changes)));
+        endpoints
+    }
+
+    fn of(&self, plugin: &str) -> Option<Arc<Endpoint>> {
+        let mut plugins = self.plugins.lock().expect("nothing panics under this lock");
+        self.common.catalog.snapshot().plugin(plugin)?;
+        let endpoint = plugins
+            .entry(plugin.to_owned())
+            .or_insert_with_key(|name| Arc::new(self.common.endpoint(Scope::Plugin(name.clone()))));
+        Some(endpoint.clone())
+    }
+
+    fn close_unloaded(&self) {
+        let mut plugins = self.plugins.lock().expect("nothing panics under this lock");
+        let snapshot = self.common.catalog.snapshot();
+        plugins.retain(|name, endpoint| {
+            let loaded = snapshot.plugin(name).is_some();
+            if !loaded {
+                endpoint.close();
+            }
+            loaded
+        });
+    }
+}
+
+/// Closes the endpoints of plugins that go.
+async fn follow(endpoints: Weak<Endpoints>, mut changes: watch::Receiver<u64>) {
+    while changes.changed().await.is_ok() {
+        let Some(endpoints) = endpoints.upgrade() else {
+            return;
+        };
+        endpoints.close_unloaded();
+    }
+}
+
+/// Which rules of the protocol a client lives by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Era {
+    /// Up to 2025-11-25: `initialize`, and structured values are objects.
+    Legacy,
+    /// From 2026-07-28 on: no sessions, and structured values are any JSON.
+    Modern,
+}
+
+impl Era {
+    fn of(version: Option<&ProtocolVersion>) -> Self {
+        match version {
+            Some(version) if !version.has_initialize() => Self::Modern,
+            _ => Self::Legacy,
+        }
+    }
+}
+
+/// What a result is rendered for.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    plugin: &'a str,
+    operation: &'a Operation,
+    era: Era,
+}

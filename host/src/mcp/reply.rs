@@ -1,0 +1,250 @@
+//! A reply as a tool result: structured value and text, or blocks of content.
+//!
+//! An upstream's response is read by `upstream`; what failed is `failure`'s.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
+use serde_json::Value;
+
+use super::{Asked, Era, failure, tool, upstream};
+use crate::{
+    contract::Operation,
+    invoke::{Blob, Content, Contents, Reply},
+};
+
+/// The most bytes of one text, picture or other block. A model's context holds far less, and a client has to keep it all in memory,
+/// twice when it is structured.
+pub(super) const MAX_BLOCK: usize = 1 << 20;
+
+/// The reply as a tool result.
+pub(super) async fn render(reply: Reply, asked: Asked<'_>) -> CallToolResult {
+    match reply {
+        Reply::Structured(value) => structured(value.to_string(), Some(value), asked),
+        Reply::Content(blocks) => {
+            let blocks = blocks.into_iter().map(|block| content(block, asked.operation));
+            unstructured(blocks.collect(), asked)
+        }
+        Reply::Upstream(response) => match upstream::render(response, asked).await {
+            Ok(result) => result,
+            Err(broken_off) => failure::render(&broken_off, asked),
+        },
+    }
+}
+
+/// A JSON text with its value. It stays text where the value can't be handed over: too long, no JSON at all, or no object for a
+/// client that knows only objects.
+pub(super) fn structured(text: String, value: Option<Value>, asked: Asked<'_>) -> CallToolResult {
+    let fits = |value: &Value| asked.era == Era::Modern || value.is_object();
+    let value = value.filter(|value| text.len() <= MAX_BLOCK && fits(value));
+    let content = vec![text_block(text, asked.operation)];
+    match value {
+        Some(value) => {
+            let mut result = CallToolResult::success(content);
+            result.structured_content = Some(value);
+            result
+        }
+        None => unstructured(content, asked),
+    }
+}
+
+/// Blocks without a structured value: an error if the tool has promised one, because clients refuse such a result unread.
+pub(super) fn unstructured(mut blocks: Vec<ContentBlock>, asked: Asked<'_>) -> CallToolResult {
+    if tool::output_schema(asked.operation, asked.era).is_none() {
+        return CallToolResult::success(blocks);
+    }
+    let explanation = "the call succeeded, but its result can't be given in the form that the tool's output schema promises; \
+                       this is the result as it came:";
+    blocks.insert(0, ContentBlock::text(explanation));
+    CallToolResult::error(blocks)
+}
+
+/// A text, cut if it is too long.
+pub(super) fn text_block(mut text: String, operation: &Operation) -> ContentBlock {
+    if text.len() > MAX_BLOCK {
+        text.truncate(text.floor_char_boundary(MAX_BLOCK));
+        text.push_str(&format!("\n[cut here, after {MAX_BLOCK} bytes; {}]", ask_less(operation)));
+    }
+    ContentBlock::text(text)
+}
+
+/// Bytes for `block`, or a note in their place if there are too many: a part of a picture is of no use.
+pub(super) fn binary_block(
+    data: &Bytes,
+    media_type: &str,
+    operation: &Operation,
+    block: impl FnOnce(String) -> ContentBlock,
+) -> ContentBlock {
+    match data.len() > MAX_BLOCK {
+        false => block(BASE64_STANDARD.encode(data)),
+        true => ContentBlock::text(format!(
+            "[{media_type} of more than {MAX_BLOCK} bytes left out; {}]",
+            ask_less(operation)
+        )),
+    }
+}
+
+/// How to get at what is too long for a tool's result.
+fn ask_less(operation: &Operation) -> String {
+    let less = "ask for less at once: a filter, a smaller page";
+    match &operation.route {
+        Some(route) => format!("{less}; the whole is there over REST: {} {}", route.method, route.path),
+        None => less.to_owned(),
+    }
+}
+
+fn content(block: Content, operation: &Operation) -> ContentBlock {
+    match block {
+        Content::Text(text) => text_block(text, operation),
+        Content::Image(Blob { media_type, data }) => {
+            binary_block(&data, &media_type, operation, |data| ContentBlock::image(data, media_type.as_str()))
+        }
+        Content::Audio(Blob { media_type, data }) => {
+            binary_block(&data, &media_type, operation, |data| ContentBlock::audio(data, media_type.as_str()))
+        }
+        Content::Resource { uri, media_type, contents } => resource(uri, media_type, contents, operation),
+    }
+}
+
+fn resource(uri: String, media_type: Option<String>, contents: Contents, operation: &Operation) -> ContentBlock {
+    match contents {
+        Contents::Text(text) if text.len() > MAX_BLOCK => text_block(text, operation),
+        Contents::Text(text) => ContentBlock::resource(ResourceContents::TextResourceContents {
+            uri,
+            mime_type: media_type,
+            text,
+            meta: None,
+        }),
+        Contents::Binary(data) => {
+            let shown = media_type.clone().unwrap_or_else(|| "resource".to_owned());
+            binary_block(&data, &shown, operation, |blob| blob_resource(uri, media_type, blob))
+        }
+    }
+}
+
+/// A resource of base64-encoded bytes.
+pub(super) fn blob_resource(uri: String, media_type: Option<String>, blob: String) -> ContentBlock {
+    ContentBlock::resource(ResourceContents::BlobResourceContents { uri, mime_type: media_type, blob, meta: None })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::{Effects, Route};
+
+    /// An operation with this output schema.
+    pub(in crate::mcp) fn operation(output_schema: Option<Value>) -> Operation {
+        Operation {
+            name: "read".to_owned(),
+            title: None,
+            description: "Reads one.".to_owned(),
+            input_schema: json!({"type": "object"}),
+            output_schema,
+            effects: Effects { read_only: false, destructive: false, idempotent: true, open_world: true },
+            route: None,
+            tool: Some("read".to_owned()),
+        }
+    }
+
+    /// What the wire shows of a reply.
+    pub(in crate::mcp) async fn rendered(reply: Reply, operation: &Operation, era: Era) -> Value {
+        let asked = Asked { plugin: "users", operation, era };
+        let result = render(reply, asked).await;
+        let mut json = serde_json::to_value(result).expect("a result is JSON");
+        json.as_object_mut().expect("an object").remove("resultType");
+        json
+    }
+
+    #[tokio::test]
+    async fn values_are_structured_where_the_client_can_take_them() {
+        let promise = || Some(json!({"type": "object"}));
+        let explanation = "the call succeeded, but its result can't be given in the form that the tool's output schema promises; \
+                           this is the result as it came:";
+        for (value, schema, era, expected) in [
+            (
+                json!({"a": 1}),
+                promise(),
+                Era::Legacy,
+                json!({"content": [{"type": "text", "text": "{\"a\":1}"}], "structuredContent": {"a": 1}, "isError": false}),
+            ),
+            (
+                json!([1]),
+                None,
+                Era::Modern,
+                json!({"content": [{"type": "text", "text": "[1]"}], "structuredContent": [1], "isError": false}),
+            ),
+            (
+                json!(null),
+                None,
+                Era::Modern,
+                json!({"content": [{"type": "text", "text": "null"}], "structuredContent": null, "isError": false}),
+            ),
+            (json!([1]), None, Era::Legacy, json!({"content": [{"type": "text", "text": "[1]"}], "isError": false})),
+            (
+                json!([1]),
+                Some(json!({"type": "array"})),
+                Era::Legacy,
+                json!({"content": [{"type": "text", "text": "[1]"}], "isError": false}),
+            ),
+            (
+                json!([1]),
+                promise(),
+                Era::Legacy,
+                json!({"content": [{"type": "text", "text": explanation}, {"type": "text", "text": "[1]"}], "isError": true}),
+            ),
+        ] {
+            let shown = rendered(Reply::Structured(value), &operation(schema), era).await;
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_block_has_its_form() {
+        let blob = |media_type: &str| Blob { media_type: media_type.to_owned(), data: Bytes::from_static(b"abc") };
+        let embedded = |media_type: Option<&str>, contents| Content::Resource {
+            uri: "file:///a".to_owned(),
+            media_type: media_type.map(str::to_owned),
+            contents,
+        };
+        for (block, expected) in [
+            (Content::Text("hi".to_owned()), json!({"type": "text", "text": "hi"})),
+            (Content::Image(blob("image/png")), json!({"type": "image", "data": "YWJj", "mimeType": "image/png"})),
+            (Content::Audio(blob("audio/wav")), json!({"type": "audio", "data": "YWJj", "mimeType": "audio/wav"})),
+            (
+                embedded(Some("text/plain"), Contents::Text("hi".to_owned())),
+                json!({"type": "resource", "resource": {"uri": "file:///a", "mimeType": "text/plain", "text": "hi"}}),
+            ),
+            (
+                embedded(None, Contents::Binary(Bytes::from_static(b"abc"))),
+                json!({"type": "resource", "resource": {"uri": "file:///a", "blob": "YWJj"}}),
+            ),
+        ] {
+            let shown = rendered(Reply::Content(vec![block]), &operation(None), Era::Legacy).await;
+            assert_eq!(shown, json!({"content": [expected], "isError": false}));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_cut_and_says_how_to_get_it() {
+        let mut operation = operation(None);
+        operation.route =
+            Some(Route { method: "GET".to_owned(), path: "/v1/users".to_owned(), parameters: Vec::new() });
+        let hint = "ask for less at once: a filter, a smaller page; the whole is there over REST: GET /v1/users]";
+        let long = vec![b'x'; MAX_BLOCK + 1];
+        let text = String::from_utf8(long.clone()).expect("ascii");
+        let image = Blob { media_type: "image/png".to_owned(), data: long.into() };
+        for (reply, shown) in [
+            (Reply::Structured(Value::String(text.clone())), "[cut here, after 1048576 bytes; "),
+            (Reply::Content(vec![Content::Text(text)]), "[cut here, after 1048576 bytes; "),
+            (Reply::Content(vec![Content::Image(image)]), "[image/png of more than 1048576 bytes left out; "),
+        ] {
+            let result = rendered(reply, &operation, Era::Modern).await;
+            assert_eq!(result["isError"], false);
+            assert_eq!(result.get("structuredContent"), None);
+            let text = result["content"][0]["text"].as_str().expect("a text");
+            assert!(text.ends_with(&format!("{shown}{hint}")), "{}", &text[text.len().saturating_sub(200)..]);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The protocol over the router, without a socket and without a plugin: both eras, both refusals, the empty lists.
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::Service;
+
+use super::*;
+
+/// An answer, read to its end.
+struct Answer {
+    status: u16,
+    content_type: String,
+    session: Option<String>,
+    text: String,
+}
+
+impl Answer {
+    /// The message, or the first one of a stream.
+    fn json(&self) -> Value {
+        match self.content_type.as_str() {
+            "text/event-stream" => self.events().swap_remove(0),
+            _ => serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text)),
+        }
+    }
+
+    /// The messages of a stream. Its first event may carry none: it tells when to reconnect.
+    fn events(&self) -> Vec<Value> {
+        let data = self.text.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.filter_map(|json| serde_json::from_str(json).ok()).collect()
+    }
+}
+
+struct Client {
+    router: Router,
+    shutdown: CancellationToken,
+}
+
+impl Client {
+    fn new() -> Self {
+        let shutdown = CancellationToken::new();
+        Self { router: router(Arc::new(Catalog::default()), shutdown.clone()), shutdown }
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "127.0.0.1:9090")
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_string())).expect("a request");
+        let response = self.router.clone().call(request).await.expect("a router never fails");
+        let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        Answer {
+            status: response.status().as_u16(),
+            content_type: header("content-type").unwrap_or_default(),
+            session: header("mcp-session-id"),
+            text: {
+                let body = response.into_body().collect().await.expect("a whole body").to_bytes();
+                String::from_utf8(body.into()).expect("text")
+            },
+        }
+    }
+
+    /// A request of a modern client.
+    async fn modern(&self, path: &str, method: &str, params: Value) -> Answer {
+        let name = params["name"].as_str().or(params["uri"].as_str()).unwrap_or_default().to_owned();
+        let mut params = params;
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
+        if !name.is_empty() {
+            headers.push(("mcp-name", &name));
+        }
+        let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
+        self.send("POST", path, &headers, message).await
+    }
+}
+
+#[tokio::test]
+async fn a_modern_client_is_answered_in_one_json_message() {
+    let client = Client::new();
+    for (method, params, expected) in [
+        ("tools/list", json!({}), json!({"tools": [], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"})),
+        (
+            "prompts/list",
+            json!({}),
+            json!({"prompts": [], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}),
+        ),
+        (
+            "resources/list",
+            json!({}),
+            json!({"resources": [], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}),
+        ),
+    ] {
+        let answer = client.modern("/mcp", method, params).await;
+        assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/json"));
+        assert_eq!(answer.json(), json!({"jsonrpc": "2.0", "id": 7, "result": expected}));
+    }
+}
+
+#[tokio::test]
+async fn discovery_tells_who_we_are_and_what_we_can() {
+    let result = Client::new().modern("/mcp", "server/discover", json!({})).await.json()["result"].take();
+    assert_eq!(
+        result["capabilities"],
+        json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {"listChanged": true}})
+    );
+    assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "airlock");
+    assert_eq!(result["instructions"], "No capability is loaded at the moment.");
+    let versions = result["supportedVersions"].as_array().expect("a list");
+    assert!(versions.contains(&json!("2026-07-28")) && versions.contains(&json!("2025-11-25")));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_invalid_params() {
+    let client = Client::new();
+    for (method, params, message) in [
+        ("tools/call", json!({"name": "nothing"}), "unknown tool: nothing; list the tools to see their names"),
+        (
+            "tools/list",
+            json!({"cursor": "nonsense"}),
+            "unknown cursor: it was never given out, or the list has changed since; list again from the start",
+        ),
+        ("prompts/get", json!({"name": "nothing"}), "unknown prompt: nothing; there are none"),
+        ("resources/read", json!({"uri": "a:b"}), "unknown resource: a:b; there are none"),
+    ] {
+        let error = client.modern("/mcp", method, params).await.json()["error"].take();
+        assert_eq!(error, json!({"code": -32602, "message": message}), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_client_has_a_session_on_the_same_url() {
+    let client = Client::new();
+    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+    }});
+    let answer = client.send("POST", "/mcp", &[], initialize).await;
+    let result = answer.json()["result"].take();
+    assert_eq!(result["protocolVersion"], "2025-06-18");
+    assert_eq!(result["serverInfo"]["name"], "airlock");
+    assert_eq!(result["capabilities"]["tools"], json!({"listChanged": true}));
+
+    let session = answer.session.expect("a session");
+    let session = [("mcp-session-id", session.as_str()), ("mcp-protocol-version", "2025-06-18")];
+    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(client.send("POST", "/mcp", &session, initialized).await.status, 202);
+
+    let list = || json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"});
+    let answer = client.send("POST", "/mcp", &session, list()).await;
+    assert_eq!(answer.json(), json!({"jsonrpc": "2.0", "id": 2, "result": {"tools": []}}));
+
+    let call = json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "x"}});
+    let answer = client.send("POST", "/mcp", &session, call).await;
+    assert_eq!(answer.json()["error"]["code"], -32602);
+
+    assert_eq!(client.send("DELETE", "/mcp", &session, Value::Null).await.status, 202);
+    assert_eq!(client.send("POST", "/mcp", &session, list()).await.status, 404);
+}
+
+#[tokio::test]
+async fn only_loopback_pages_and_hosts_may_call() {
+    let client = Client::new();
+    let list = || json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let evil = ["http://evil.example", "null", "http://localhost.evil.example", "file://", "http://10.0.0.1:9090"];
+    for origin in evil {
+        for method in ["POST", "GET", "DELETE", "OPTIONS"] {
+            let answer = client.send(method, "/mcp", &[("origin", origin)], list()).await;
+            assert_eq!(answer.status, 403, "{method} {origin}");
+        }
+    }
+    for origin in ["http://localhost", "https://localhost:8443", "http://127.0.0.1:3000", "http://[::1]:1"] {
+        let answer = client.send("POST", "/mcp", &[("origin", origin)], list()).await;
+        assert_ne!(answer.status, 403, "{origin}");
+    }
+    let mut rebound = Request::new(Body::empty());
+    rebound.headers_mut().insert("host", "evil.example".parse().expect("a host"));
+    *rebound.uri_mut() = "/mcp".parse().expect("a path");
+    let answer = client.router.clone().call(rebound).await.expect("a router never fails");
+    assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_not_loaded_has_no_endpoint() {
+    let answer = Client::new().modern("/mcp/nothing", "tools/list", json!({})).await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.text, "no plugin is loaded under this name: nothing");
+}
+
+#[tokio::test]
+async fn subscriptions_end_in_order_when_the_host_stops() {
+    let client = Client::new();
+    let wanted = json!({"notifications": {"toolsListChanged": true, "promptsListChanged": true}});
+    let listening = client.modern("/mcp", "subscriptions/listen", wanted);
+    let stopping = async {
+        // The subscription is polled first, and it stays open until it is told to end.
+        tokio::task::yield_now().await;
+        client.shutdown.cancel();
+    };
+    let (answer, ()) = tokio::join!(listening, stopping);
+    let events = answer.events();
+    assert_eq!(events.len(), 2, "{}", answer.text);
+    assert_eq!(events[0]["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(events[0]["params"]["notifications"], json!({"toolsListChanged": true}));
+    assert_eq!(events[1]["result"]["resultType"], "complete");
+}
