@@ -1,0 +1,142 @@
+//! The composition root: from a configuration to listeners that serve, and back down without losing a request.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    catalog::{Catalog, Folder, FolderError},
+    component::Loader,
+    config::Config,
+    control::{self, Control},
+    mcp,
+    metrics::Metrics,
+    rest,
+    sandbox::Sandbox,
+};
+
+/// How long calls in flight may take to finish when the host stops: as long as the default limit of one call.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Why the host doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The engine can't run on this machine.
+    #[error("the sandbox can't be started: {0}")]
+    Sandbox(String),
+    /// A listener can't be opened.
+    #[error(
+        "can't listen on {address} for {door}: {reason}; stop what uses the port, or choose another with listen.{door} in airlock.toml or --{door}"
+    )]
+    Listen {
+        /// `rest`, `mcp` or `control`.
+        door: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What went wrong.
+        reason: io::Error,
+    },
+    /// The plugin folder can't be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+/// A host that serves.
+pub struct Host {
+    /// Where REST is served.
+    pub rest: SocketAddr,
+    /// Where MCP is served.
+    pub mcp: SocketAddr,
+    /// Where health, metrics and plugins are told.
+    pub control: SocketAddr,
+    catalog: Arc<Catalog>,
+    folder: Arc<Folder>,
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Host {
+    /// Loads the plugins, opens the listeners and serves. Ports are bound before plugins are loaded, so that a port in use is told
+    /// at once; nothing is answered before every plugin has been tried.
+    ///
+    /// # Errors
+    /// See [`StartError`]. A plugin that can't be loaded is none of them.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let rest = listen("rest", config.listen.rest).await?;
+        let mcp = listen("mcp", config.listen.mcp).await?;
+        let control = listen("control", config.listen.control).await?;
+
+        let sandbox = Sandbox::new().map_err(|e| StartError::Sandbox(format!("{e:#}")))?;
+        let catalog = Arc::new(Catalog::default());
+        let metrics = Arc::new(Metrics::default());
+        let folder = Arc::new(Folder::new(
+            config.plugins,
+            config.grants,
+            Loader::new(Arc::new(sandbox)),
+            catalog.clone(),
+            metrics.clone(),
+        ));
+        let shutdown = CancellationToken::new();
+        let mut host = Self {
+            rest: address(&rest),
+            mcp: address(&mcp),
+            control: address(&control),
+            catalog: catalog.clone(),
+            folder: folder.clone(),
+            shutdown: shutdown.clone(),
+            tasks: JoinSet::new(),
+        };
+        let following = folder.clone().open().await?;
+        let stopped = shutdown.clone();
+        host.tasks.spawn(async move {
+            stopped.run_until_cancelled_owned(following).await;
+        });
+        host.serve(rest, rest::router(catalog.clone()));
+        host.serve(mcp, mcp::router(catalog.clone(), shutdown));
+        host.serve(control, control::router(Control { catalog, folder, metrics }));
+        Ok(host)
+    }
+
+    /// The loaded plugins.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The plugin files.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Stops accepting, lets calls in flight finish, and returns when all is down; or after 30 seconds.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("calls were still running {DRAIN:?} after the stop, they are cut off");
+        }
+    }
+
+    fn serve(&mut self, listener: TcpListener, router: Router) {
+        let stopped = self.shutdown.clone().cancelled_owned();
+        self.tasks.spawn(async move {
+            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+                // An answer that waits for the delayed acknowledgement of its own head loses 40 ms.
+                let _ = stream.set_nodelay(true);
+            });
+            let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+            if let Err(e) = served {
+                tracing::error!("a listener ended: {e}");
+            }
+        });
+    }
+}
+
+async fn listen(door: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|reason| StartError::Listen { door, address, reason })
+}
+
+fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("a bound socket has an address")
+}

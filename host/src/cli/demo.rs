@@ -1,0 +1,23 @@
+//! `airlock demo`: everything at once on loopback, and what to type next.
+
+use super::{Addresses, CliError, serve};
+use crate::demo::{Demo, m3ter};
+
+pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
+    let demo = Demo::start().await.map_err(|e| CliError::io("demo", e))?;
+    let mut config = demo.config();
+    addresses.apply_to(&mut config);
+    let host = serve::start(config).await?;
+    println!("{}", serve::addresses(&host));
+    println!("plugins  {}  (edit a file: the change takes effect at once)", demo.plugins().display());
+    println!("\nTry it:");
+    let organization = m3ter::ORGANIZATION;
+    println!("  curl 'http://{}/v1/organizations/{organization}/users?pageSize=2'", host.rest);
+    println!("  curl 'http://{}/v1/user?include=default_project_id'", host.rest);
+    println!(
+        "  npx @modelcontextprotocol/inspector --cli http://{}/mcp --transport http --method tools/list",
+        host.mcp
+    );
+    println!("\nCtrl-C stops it.");
+    serve::stop_on_signal(host).await
+}

@@ -1,0 +1,292 @@
+//! The command line: one file per verb. It renders the same outcomes as REST and MCP, as text and exit codes.
+
+mod build;
+mod call;
+mod check;
+mod demo;
+mod serve;
+
+use std::{
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    app::StartError,
+    component::LoadError,
+    config::{Config, ConfigError, DEFAULT_FILE},
+    failure::Failure,
+};
+
+/// Airlock turns HTTP APIs into capabilities for agents and HTTP clients: plugins in a sandbox, every operation as REST and as an MCP
+/// tool.
+#[derive(Debug, Parser)]
+#[command(
+    name = "airlock",
+    version,
+    after_help = "Examples:
+  airlock demo                                     two capabilities, simulated upstreams, no key, no network
+  airlock check capability.yaml                    what is wrong with it, and the grant it needs
+  airlock serve --config airlock.toml              serve the plugins of a folder
+  airlock call capability.yaml listusers --arg page=2
+  airlock completions bash > /etc/bash_completion.d/airlock"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    log: Log,
+}
+
+#[derive(Debug, Args)]
+struct Log {
+    /// What is logged, to standard error: a level, or directives such as `info,airlock::audit=warn`.
+    #[arg(long, global = true, value_name = "FILTER", env = "AIRLOCK_LOG")]
+    log: Option<String>,
+    /// How log lines are written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve the plugins of a folder over REST and MCP, and follow its changes
+    #[command(after_help = "Examples:
+  airlock serve
+  airlock serve --config /etc/airlock/airlock.toml --plugins /srv/plugins
+  airlock serve --rest 127.0.0.1:8081 --mcp 127.0.0.1:9091 --control 127.0.0.1:9902")]
+    Serve(Serve),
+    /// Serve the capabilities that come with Airlock against simulated upstreams: no key, no network
+    #[command(after_help = "Examples:
+  airlock demo
+  airlock demo --rest 127.0.0.1:0 --mcp 127.0.0.1:0 --control 127.0.0.1:0")]
+    Demo(Addresses),
+    /// Compile a capability document to a component
+    #[command(after_help = "Examples:
+  airlock build m3ter-orgusers.yaml
+  airlock build m3ter-orgusers.yaml -o plugins.d/m3ter-orgusers.wasm")]
+    Build(Build),
+    /// Say what is wrong with documents and components, and print the grants that they need
+    #[command(after_help = "Examples:
+  airlock check m3ter-orgusers.yaml
+  airlock check --strict plugins.d/*")]
+    Check(Check),
+    /// Call one operation of a document or component
+    #[command(after_help = "Examples:
+  airlock call m3ter-orgusers.yaml listorgusers --arg orgId=3c9f1d52 --arg pageSize=10
+  airlock call m3ter-orgusers.yaml putorguser --input '{\"orgId\": \"o\", \"id\": \"u\", \"body\": {\"version\": 1}}'")]
+    Call(Call),
+    /// Print a script that makes a shell complete Airlock's commands
+    #[command(after_help = "Examples:
+  airlock completions bash > /etc/bash_completion.d/airlock
+  airlock completions zsh > ~/.zfunc/_airlock")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The configuration; `airlock.toml` where none is named
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The plugin folder, instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+    #[command(flatten)]
+    addresses: Addresses,
+}
+
+/// Addresses instead of the configured ones. Port 0 takes a free port and prints it.
+#[derive(Debug, Args)]
+struct Addresses {
+    /// Where to serve REST
+    #[arg(long, value_name = "ADDRESS")]
+    rest: Option<SocketAddr>,
+    /// Where to serve MCP
+    #[arg(long, value_name = "ADDRESS")]
+    mcp: Option<SocketAddr>,
+    /// Where to serve health, metrics and the list of plugins
+    #[arg(long, value_name = "ADDRESS")]
+    control: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+struct Build {
+    /// The document
+    file: PathBuf,
+    /// The component to write; the document's name with `.wasm` where none is named
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// Documents and components
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Take warnings for errors
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Args)]
+struct Call {
+    /// The document or component
+    file: PathBuf,
+    /// The operation, or the name of its tool
+    operation: String,
+    /// An input; may be repeated, and repeated names make an array
+    #[arg(long = "arg", value_name = "NAME=VALUE")]
+    args: Vec<String>,
+    /// The whole input as a JSON object; `--arg` adds to it
+    #[arg(long, value_name = "JSON")]
+    input: Option<String>,
+    /// The configuration with the plugin's grant; `airlock.toml` where none is named
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The arguments or the configuration can't be used.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A document or component is not right; the details are printed already.
+    #[error("{0}")]
+    Checked(String),
+    /// A file can't be made a plugin.
+    #[error("{file}: {reason}")]
+    Load {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: LoadError,
+    },
+    /// The host can't start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The operation failed.
+    #[error("{0}")]
+    Call(#[from] Failure),
+    /// The upstream answered with an error; the answer is printed already.
+    #[error("the upstream answered with status {0}")]
+    Upstream(u16),
+    /// Reading or writing failed.
+    #[error("{what}: {reason}")]
+    Io {
+        /// What was read or written.
+        what: String,
+        /// What went wrong.
+        reason: io::Error,
+    },
+}
+
+impl CliError {
+    /// 1: a document, component or file is at fault. 2: the arguments or the configuration are, as with every command that clap
+    /// reads. 3: the host can't start. 4: the call failed.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Checked(_) | Self::Load { .. } | Self::Io { .. } => 1,
+            Self::Usage(_) | Self::Config(_) => 2,
+            Self::Start(_) => 3,
+            Self::Call(_) | Self::Upstream(_) => 4,
+        })
+    }
+
+    fn io(what: impl std::fmt::Display, reason: io::Error) -> Self {
+        Self::Io { what: what.to_string(), reason }
+    }
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// See [`CliError`].
+pub fn run(cli: Cli) -> Result<(), CliError> {
+    if let Verb::Completions { shell } = cli.verb {
+        clap_complete::generate(shell, &mut Cli::command(), "airlock", &mut io::stdout());
+        return Ok(());
+    }
+    start_log(&cli.log, default_log(&cli.verb))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| CliError::io("async runtime", e))?;
+    runtime.block_on(async {
+        match cli.verb {
+            Verb::Serve(args) => serve::run(args).await,
+            Verb::Demo(addresses) => demo::run(addresses).await,
+            Verb::Build(args) => build::run(args).await,
+            Verb::Check(args) => check::run(args).await,
+            Verb::Call(args) => call::run(args).await,
+            Verb::Completions { .. } => unreachable!("done above"),
+        }
+    })
+}
+
+/// A host tells what it does; a command that answers and ends tells what went wrong.
+fn default_log(verb: &Verb) -> &'static str {
+    match verb {
+        // rmcp tells of each request's transport.
+        Verb::Serve(_) => "info,rmcp=warn",
+        _ => "warn",
+    }
+}
+
+fn start_log(log: &Log, default: &str) -> Result<(), CliError> {
+    let directives = log.log.as_deref().unwrap_or(default);
+    let filter = EnvFilter::try_new(directives).map_err(|e| CliError::Usage(format!("--log {directives:?}: {e}")))?;
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    match log.log_format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}
+
+/// The configuration of a named file, else of `airlock.toml`, else the defaults.
+fn config(file: Option<PathBuf>) -> Result<Config, ConfigError> {
+    match file {
+        Some(file) => Config::read(&file),
+        None => {
+            let default = PathBuf::from(DEFAULT_FILE);
+            match default.exists() {
+                true => Config::read(&default),
+                false => Ok(Config::default()),
+            }
+        }
+    }
+}
+
+impl Addresses {
+    fn apply_to(self, config: &mut Config) {
+        let listen = &mut config.listen;
+        listen.rest = self.rest.unwrap_or(listen.rest);
+        listen.mcp = self.mcp.unwrap_or(listen.mcp);
+        listen.control = self.control.unwrap_or(listen.control);
+    }
+}
+
+/// A plugin's name: the stem of its file.
+fn plugin_name(file: &std::path::Path) -> String {
+    let stem = file.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
