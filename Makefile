@@ -1,0 +1,82 @@
+# What people type. Everything that is built or installed here goes below target/, except the compilation target of the guests.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# The client that the tests use: the Python SDK of MCP, not our own code.
+MCP := mcp==2.3.0
+VENV := $(TARGET)/venv
+
+# cargo-deny as it is on this machine, else built from its sources: what PyPI has under that name is of 2023 and can't read what
+# today's cargo tells about a workspace.
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(or $(shell command -v cargo-deny),$(TARGET)/tools/bin/cargo-deny)
+
+WASM_TARGET := wasm32-wasip2
+WASM_ARCHIVE := ../shared/toolchain/wasm32-wasip2-1.95.0.tar.xz
+
+.PHONY: help
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: toolchain ## Both capabilities against simulated APIs: no key, no network
+	cargo run -p airlock -- demo
+
+.PHONY: build
+build: toolchain ## The binary
+	cargo build -p airlock
+	@echo "built: $(TARGET)/debug/airlock"
+
+# The whole workspace in one go: the guests' unit tests run natively, and the same build of the dependencies serves all. The binary
+# for the client is the one that this builds.
+.PHONY: test
+test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't ours
+	cargo test --workspace
+	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
+
+.PHONY: lint
+lint: toolchain deny ## Format, clippy, documentation, dependencies; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Licenses, sources, versions and known vulnerabilities of the dependencies
+	@if $(CARGO_DENY) fetch db; then \
+		echo "$(CARGO_DENY) check"; \
+		$(CARGO_DENY) check; \
+	else \
+		echo "*** The advisory database can't be fetched here: KNOWN VULNERABILITIES ARE NOT CHECKED, the rest is. ***" >&2; \
+		echo "$(CARGO_DENY) check bans licenses sources"; \
+		$(CARGO_DENY) check bans licenses sources; \
+	fi
+
+# rustup doesn't always install what rust-toolchain.toml asks for on its own: RUSTUP_AUTO_INSTALL=0 forbids it.
+.PHONY: toolchain
+toolchain:
+	@rustc --version >/dev/null 2>&1 || rustup toolchain install
+	@libraries="$$(rustc --print sysroot)/lib/rustlib"; \
+	if [ ! -d "$$libraries/$(WASM_TARGET)" ] && ! rustup target add $(WASM_TARGET); then \
+		if [ ! -f $(WASM_ARCHIVE) ]; then \
+			echo "error: the target $(WASM_TARGET) can't be installed; guests are built for it" >&2; \
+			exit 1; \
+		fi; \
+		echo "unpacking $(WASM_ARCHIVE) into $$libraries"; \
+		tar -xJf $(WASM_ARCHIVE) -C "$$libraries"; \
+	fi
+
+# Without optimisation: it runs for a second, and compiling is what takes time.
+$(TARGET)/tools/bin/cargo-deny: | toolchain
+	cargo install --locked --debug --root $(TARGET)/tools --target-dir $(TARGET)/tools/build cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TARGET)/tools/build
+
+# A broken installation is made anew, not mended.
+$(VENV)/.installed: Makefile
+	rm -rf $(VENV)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(MCP)"
+	touch $@
