@@ -176,6 +176,11 @@ impl OperationRef {
     pub fn validate(&self, input: &Value) -> Result<(), Failure> {
         self.plugin.validate(self.index, input)
     }
+
+    /// True when a result is as the operation promises, or it promises nothing.
+    pub fn conforms(&self, result: &Value) -> bool {
+        self.plugin.conforms(self.index, result)
+    }
 }
 
 impl fmt::Debug for OperationRef {

@@ -13,7 +13,7 @@ pub use self::{
     check::{ContractFault, inspect},
     plugin::{Permit, Plugin},
 };
-use self::{plugin::Parts, schema::InputSchema, specialise::specialise};
+use self::{plugin::Parts, schema::Schemas, specialise::specialise};
 use crate::{
     contract::Description,
     document::{self, Compiled, Diagnostic, Mode},
@@ -105,7 +105,7 @@ impl Loader {
         Ok(Plugin::new(Parts {
             name: name.to_owned(),
             description: prepared.description,
-            inputs: prepared.inputs,
+            schemas: prepared.schemas,
             sandbox: self.sandbox.clone(),
             guest: prepared.guest,
             egress,
@@ -146,12 +146,8 @@ impl Loader {
         let description = self.sandbox.describe(&guest, describing()).await;
         let description = description.map_err(LoadError::Describe)?;
         check::check(&description)?;
-        let inputs = description
-            .operations
-            .iter()
-            .map(|it| InputSchema::compile(&it.name, &it.input_schema))
-            .collect::<Result<_, _>>()?;
-        Ok(Prepared { guest, description, inputs })
+        let schemas = description.operations.iter().map(Schemas::compile).collect::<Result<_, _>>()?;
+        Ok(Prepared { guest, description, schemas })
     }
 }
 
@@ -159,7 +155,7 @@ impl Loader {
 struct Prepared {
     guest: Guest,
     description: Description,
-    inputs: Vec<InputSchema>,
+    schemas: Vec<Schemas>,
 }
 
 fn describing() -> Allowance {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::schema::InputSchema;
+use super::schema::Schemas;
 use crate::{
     contract::Description,
     egress::Egress,
@@ -19,7 +19,7 @@ use crate::{
 pub struct Plugin {
     name: Arc<str>,
     description: Description,
-    inputs: Vec<InputSchema>,
+    schemas: Vec<Schemas>,
     sandbox: Arc<Sandbox>,
     guest: Guest,
     egress: Arc<Egress>,
@@ -34,7 +34,7 @@ pub type Permit = OwnedSemaphorePermit;
 pub(super) struct Parts {
     pub(super) name: String,
     pub(super) description: Description,
-    pub(super) inputs: Vec<InputSchema>,
+    pub(super) schemas: Vec<Schemas>,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) guest: Guest,
     pub(super) egress: Egress,
@@ -46,7 +46,7 @@ impl Plugin {
         Self {
             name: parts.name.into(),
             description: parts.description,
-            inputs: parts.inputs,
+            schemas: parts.schemas,
             sandbox: parts.sandbox,
             guest: parts.guest,
             egress: Arc::new(parts.egress),
@@ -75,7 +75,12 @@ impl Plugin {
     /// # Errors
     /// [`Failure::InvalidInput`] with everything that is wrong.
     pub fn validate(&self, index: usize, input: &Value) -> Result<(), Failure> {
-        self.inputs[index].validate(input)
+        self.schemas[index].validate(input)
+    }
+
+    /// True when a result is as the operation at `index` of the description promises, or it promises nothing.
+    pub fn conforms(&self, index: usize, result: &Value) -> bool {
+        self.schemas[index].conforms(result)
     }
 
     /// Asks for leave to run a call.

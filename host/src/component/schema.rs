@@ -1,33 +1,49 @@
-//! Checks inputs against an operation's schema, and says what is wrong in words for the caller.
+//! Checks inputs and results against an operation's schemas, and says what is wrong with an input in words for the caller.
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
 use super::ContractFault;
-use crate::failure::{Failure, InputProblem};
+use crate::{
+    contract::Operation,
+    failure::{Failure, InputProblem},
+};
 
 /// How many problems of one input are told. Enough to mend a form; an array of 100 000 wrong items needs no more.
 const MAX_PROBLEMS: usize = 20;
 
-/// A compiled input schema.
+/// The compiled schemas of an operation.
 #[derive(Debug)]
-pub struct InputSchema(Validator);
+pub struct Schemas {
+    input: Validator,
+    output: Option<Validator>,
+}
 
-impl InputSchema {
-    /// Compiles a schema. References to other documents aren't followed.
-    pub fn compile(operation: &str, schema: &Value) -> Result<Self, ContractFault> {
-        jsonschema::options().should_validate_formats(true).build(schema).map(Self).map_err(|e| {
-            ContractFault::Description {
-                place: format!("operation {operation}"),
-                problem: format!("its input schema is not a JSON Schema: {e}"),
-            }
+impl Schemas {
+    /// Compiles the schemas. References to other documents aren't followed.
+    pub fn compile(operation: &Operation) -> Result<Self, ContractFault> {
+        let fault = |which: &str, e: ValidationError<'_>| ContractFault::Description {
+            place: format!("operation {}", operation.name),
+            problem: format!("its {which} schema is not a JSON Schema: {e}"),
+        };
+        let input = jsonschema::options().should_validate_formats(true).build(&operation.input_schema);
+        // `format` only informs about results: an API that writes its dates another way is to be read all the same.
+        let output = operation.output_schema.as_ref().map(|it| jsonschema::options().build(it));
+        Ok(Self {
+            input: input.map_err(|e| fault("input", e))?,
+            output: output.transpose().map_err(|e| fault("output", e))?,
         })
+    }
+
+    /// True when a result is as the operation promises, or it promises nothing.
+    pub fn conforms(&self, result: &Value) -> bool {
+        self.output.as_ref().is_none_or(|it| it.is_valid(result))
     }
 
     /// Checks an input.
     pub fn validate(&self, input: &Value) -> Result<(), Failure> {
         let problems: Vec<InputProblem> =
-            self.0.iter_errors(input).take(MAX_PROBLEMS).map(|error| problem(&error)).collect();
+            self.input.iter_errors(input).take(MAX_PROBLEMS).map(|error| problem(&error)).collect();
         match problems.is_empty() {
             true => Ok(()),
             false => Err(Failure::InvalidInput(problems)),
@@ -73,13 +89,28 @@ fn type_name(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Effects;
     use serde_json::json;
+
+    fn compile(input_schema: Value, output_schema: Option<Value>) -> Result<Schemas, ContractFault> {
+        Schemas::compile(&Operation {
+            name: "op".to_owned(),
+            title: None,
+            description: String::new(),
+            input_schema,
+            output_schema,
+            effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+            route: None,
+            tool: None,
+        })
+    }
 
     #[test]
     fn problems_name_field_rule_and_type_but_not_the_value() {
         let schema = json!({
             "type": "object",
             "properties": {
+                "id": true,
                 "size": {"type": "integer", "minimum": 1, "maximum": 200},
                 "ids": {"type": "array", "items": {"type": "string", "format": "uuid"}},
                 "kind": {"enum": ["a", "b"]},
@@ -87,7 +118,7 @@ mod tests {
             "required": ["id"],
             "additionalProperties": false,
         });
-        let schema = InputSchema::compile("op", &schema).unwrap();
+        let schema = compile(schema, None).unwrap();
         for (input, expected) in [
             (json!({}), "invalid input: id: is required and missing"),
             (json!({"size": "7"}), "got: string (rule: type)"),
@@ -101,11 +132,20 @@ mod tests {
             assert!(message.contains(expected), "{message}");
             assert!(!message.contains("secret"), "{message}");
         }
-        assert!(schema_allows(&schema, &json!({"id": 1, "size": 200, "kind": "a"})));
+        assert!(schema.validate(&json!({"id": 1, "size": 200, "kind": "a"})).is_ok());
     }
 
-    fn schema_allows(schema: &InputSchema, input: &Value) -> bool {
-        schema.validate(input).is_ok()
+    #[test]
+    fn results_conform_or_dont_whatever_their_formats() {
+        let input = || json!({"type": "object"});
+        let promised = json!({"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}});
+        let schemas = compile(input(), Some(promised)).unwrap();
+        for (result, conforms) in
+            [(json!({}), true), (json!({"at": "yesterday"}), true), (json!({"at": 7}), false), (json!([]), false)]
+        {
+            assert_eq!(schemas.conforms(&result), conforms, "{result}");
+        }
+        assert!(compile(input(), None).unwrap().conforms(&json!([])));
     }
 
     #[test]
@@ -115,7 +155,7 @@ mod tests {
             json!({"$ref": "https://example.com/schema.json"}),
             json!({"$ref": "file:///etc/passwd"}),
         ] {
-            let fault = InputSchema::compile("op", &schema).unwrap_err().to_string();
+            let fault = compile(schema, None).unwrap_err().to_string();
             assert!(fault.starts_with("operation op: its input schema is not a JSON Schema"), "{fault}");
         }
     }

@@ -28,6 +28,7 @@ use axum::{
     routing::any,
 };
 use rmcp::model::ProtocolVersion;
+use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -149,9 +150,11 @@ impl Era {
 }
 
 /// What a result is rendered for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Asked<'a> {
     plugin: &'a str,
     operation: &'a Operation,
+    /// Whether a result is as the operation's output schema promises.
+    conforms: &'a (dyn Fn(&Value) -> bool + Sync),
     era: Era,
 }

@@ -32,11 +32,11 @@ pub(super) async fn render(reply: Reply, asked: Asked<'_>) -> CallToolResult {
     }
 }
 
-/// A JSON text with its value. It stays text where the value can't be handed over: too long, no JSON at all, or no object for a
-/// client that knows only objects.
+/// A JSON text with its value. It stays text where the value can't be handed over: too long, no JSON at all, not what the tool has
+/// promised, or no object for a client that knows only objects.
 pub(super) fn structured(text: String, value: Option<Value>, asked: Asked<'_>) -> CallToolResult {
     let fits = |value: &Value| asked.era == Era::Modern || value.is_object();
-    let value = value.filter(|value| text.len() <= MAX_BLOCK && fits(value));
+    let value = value.filter(|value| text.len() <= MAX_BLOCK && fits(value) && (asked.conforms)(value));
     let content = vec![text_block(text, asked.operation)];
     match value {
         Some(value) => {
@@ -150,7 +150,9 @@ pub(super) mod tests {
 
     /// What the wire shows of a reply.
     pub(in crate::mcp) async fn rendered(reply: Reply, operation: &Operation, era: Era) -> Value {
-        let asked = Asked { plugin: "users", operation, era };
+        // What a schema means is tested where schemas are compiled: here, a result with `nope` breaks the promise.
+        let conforms = |result: &Value| operation.output_schema.is_none() || result.get("nope").is_none();
+        let asked = Asked { plugin: "users", operation, conforms: &conforms, era };
         let result = render(reply, asked).await;
         let mut json = serde_json::to_value(result).expect("a result is JSON");
         json.as_object_mut().expect("an object").remove("resultType");
@@ -168,6 +170,15 @@ pub(super) mod tests {
                 promise(),
                 Era::Legacy,
                 json!({"content": [{"type": "text", "text": "{\"a\":1}"}], "structuredContent": {"a": 1}, "isError": false}),
+            ),
+            (
+                json!({"nope": 1}),
+                promise(),
+                Era::Modern,
+                json!({
+                    "content": [{"type": "text", "text": explanation}, {"type": "text", "text": "{\"nope\":1}"}],
+                    "isError": true
+                }),
             ),
             (
                 json!([1]),

@@ -224,7 +224,8 @@ impl ServerHandler for Server {
 
 async fn call(operation: OperationRef, input: Value, era: Era) -> CallToolResult {
     let reply = invoke(Invocation { operation: operation.clone(), input });
-    let asked = Asked { plugin: operation.plugin().name(), operation: operation.operation(), era };
+    let conforms = |result: &Value| operation.conforms(result);
+    let asked = Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms: &conforms, era };
     match reply.await {
         Ok(reply) => reply::render(reply, asked).await,
         Err(failed) => failure::render(&failed, asked),

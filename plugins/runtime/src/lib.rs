@@ -4,9 +4,9 @@
 //! It doesn't know documents: the compiler in the host has resolved every name. It never sees a credential, and it doesn't read
 //! answers: the host streams them.
 
-mod bindings;
-mod encode;
-mod request;
+pub mod bindings;
+pub mod encode;
+pub mod request;
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -19,13 +19,15 @@ thread_local! {
     static CONFIGURED: RefCell<Option<Configured>> = const { RefCell::new(None) };
 }
 
+/// What `configure` keeps.
 struct Configured {
     description: Description,
     /// Ordered, not hashed: a hash map would ask the host for random numbers.
     requests: BTreeMap<String, Request>,
 }
 
-struct Runtime;
+/// The guest.
+pub struct Runtime;
 
 impl bindings::Guest for Runtime {
     fn configure(plan: Plan) -> Result<(), String> {

@@ -64,9 +64,15 @@ impl Request {
     /// a request that can't be written as HTTP.
     pub fn send(self) -> Result<Response, Failure> {
         let request = self.head()?;
-        let body = request.body().map_err(|()| internal("the request's body was taken twice"))?;
+        // A body that is taken and stays empty would go out as one of unknown length.
+        let body = match self.body.is_empty() {
+            true => None,
+            false => Some(request.body().map_err(|()| internal("the request's body was taken twice"))?),
+        };
         let pending = outgoing_handler::handle(request, None).map_err(failed)?;
-        write_body(body, &self.body)?;
+        if let Some(body) = body {
+            write_body(body, &self.body)?;
+        }
         pending.subscribe().block();
         let response = pending
             .get()
@@ -182,15 +188,14 @@ fn method(name: &str) -> Method {
 }
 
 fn write_body(body: OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
-    if !bytes.is_empty() {
-        let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
-        for chunk in bytes.chunks(WRITE_LIMIT) {
-            // The upstream may answer and close before it has read everything: then the answer counts, not this error.
-            if stream.blocking_write_and_flush(chunk).is_err() {
-                break;
-            }
+    let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
+    for chunk in bytes.chunks(WRITE_LIMIT) {
+        // The upstream may answer and close before it has read everything: then the answer counts, not this error.
+        if stream.blocking_write_and_flush(chunk).is_err() {
+            break;
         }
     }
+    drop(stream);
     // Refused only when the lengths don't agree, which means that the connection broke: the response says more.
     let _ = OutgoingBody::finish(body, None);
     Ok(())
