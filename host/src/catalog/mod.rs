@@ -190,22 +190,17 @@ impl fmt::Debug for OperationRef {
 }
 
 /// Two plugins want the same route. The one that came later is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error(
-    "{method} {path} is served by plugin {holder} already (operation {holder_operation}), so {newcomer} (operation \
-     {newcomer_operation}) is refused: change the path in one of the two, or remove one of them"
+    "{route} is served by plugin {} already (operation {}), so {} (operation {}) is refused: change the path in one of the two, \
+     or remove one of them",
+    holder.plugin().name(), holder.operation().name, newcomer.plugin().name(), newcomer.operation().name
 )]
 pub struct Collision {
-    /// The method.
-    pub method: String,
-    /// The path as the newcomer writes it.
-    pub path: String,
-    /// The plugin that has the route.
-    pub holder: String,
-    /// Its operation.
-    pub holder_operation: String,
-    /// The plugin that is refused.
-    pub newcomer: String,
-    /// Its operation.
-    pub newcomer_operation: String,
+    /// Method and path as the newcomer writes them.
+    pub route: String,
+    /// The operation that has the route.
+    pub holder: OperationRef,
+    /// The operation that is refused.
+    pub newcomer: OperationRef,
 }

@@ -81,14 +81,8 @@ fn insert(table: &mut BTreeMap<String, Methods>, operation: OperationRef) -> Res
     let (pattern, variables) = anonymous(&route.path);
     let methods = table.entry(pattern).or_default();
     if let Some(holder) = methods.get(&route.method) {
-        return Err(Collision {
-            method: route.method,
-            path: route.path,
-            holder: holder.operation.plugin().name().to_owned(),
-            holder_operation: holder.operation.operation().name.clone(),
-            newcomer: operation.plugin().name().to_owned(),
-            newcomer_operation: operation.operation().name.clone(),
-        });
+        let route = format!("{} {}", route.method, route.path);
+        return Err(Collision { route, holder: holder.operation.clone(), newcomer: operation });
     }
     methods.insert(route.method, Target { operation, variables });
     Ok(())

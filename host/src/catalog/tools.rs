@@ -36,7 +36,7 @@ struct List {
 impl Tools {
     pub(super) fn build(plugins: &[Arc<Plugin>]) -> Self {
         let mut users: HashMap<&str, usize> = HashMap::new();
-        for (_, tool) in plugins.iter().flat_map(|plugin| tools(plugin)) {
+        for (_, tool) in plugins.iter().flat_map(tools) {
             *users.entry(tool).or_default() += 1;
         }
         let mut scopes: HashMap<Scope, List> = HashMap::from([(Scope::All, List::default())]);

@@ -1,6 +1,10 @@
 //! Bindings of the world `document-runtime`; the types of the contract are those of the SDK.
 
-#![allow(missing_docs, reason = "the macro carries over WIT's docs where WIT has any")]
+#![allow(
+    missing_docs,
+    clippy::too_many_arguments,
+    reason = "made by a macro, which carries over WIT's docs where WIT has any"
+)]
 
 wit_bindgen::generate!({
     path: "../../wit",
