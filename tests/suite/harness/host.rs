@@ -1,0 +1,267 @@
+//! Hosts: a folder with plugins, secrets and a configuration, started on free ports.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use airlock::{app::Host, config::Config};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+use super::{Answer, Http, Mcp, Upstream, fixture, within_patience};
+
+/// How many hosts there are at the same time. Each reserves address space for a thousand sandboxes, 4 TiB of the 128 TiB that a
+/// process has; on a machine with many cores the tests would ask for more.
+static HOSTS: std::sync::LazyLock<Arc<Semaphore>> = std::sync::LazyLock::new(|| Arc::new(Semaphore::new(8)));
+
+/// How often `/plugins` is asked for what nothing announces: that a file was refused.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What a host is to be started with.
+pub struct Setup {
+    folder: TempDir,
+    config: String,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for below in ["plugins.d", "secrets"] {
+            fs::create_dir(folder.path().join(below)).expect("a new folder");
+        }
+        let any = "\"127.0.0.1:0\"";
+        let config = format!("[listen]\nrest = {any}\nmcp = {any}\ncontrol = {any}\n");
+        Self { folder, config }
+    }
+}
+
+impl Setup {
+    /// The hostile fixture, granted both of its named upstreams (which are this one), with a secret and limits.
+    pub fn hostile(upstream: &str, secret: &str, limits: &str) -> Self {
+        Self::default().file("hostile.wasm", fixture::HOSTILE).secret("SECRET", secret).config(&format!(
+            r#"
+            [grants.hostile]
+            hosts = ["http://upstream.test", "http://query.test"]
+            secrets.SECRET = {{ file = "secrets/SECRET" }}
+            upstreams."http://upstream.test" = "{upstream}"
+            upstreams."http://query.test" = "{upstream}"
+            limits = {{ {limits} }}
+            "#
+        ))
+    }
+
+    /// Both providers, with their documents and these upstreams.
+    pub fn providers(m3ter: &Upstream, metal: &Upstream) -> Self {
+        let grant = |plugin: &str, origin: &str, secret: &str, upstream: &Upstream| {
+            let to = upstream.url();
+            format!(
+                r#"
+                [grants.{plugin}]
+                hosts = ["{origin}"]
+                secrets.{secret} = {{ file = "secrets/{secret}" }}
+                upstreams."{origin}" = "{to}"
+                "#
+            )
+        };
+        Self::default()
+            .file("m3ter-orgusers.yaml", super::M3TER)
+            .file("metal-users.yaml", super::METAL)
+            .secret("M3TER_API_KEY", "m3ter-test-token")
+            .secret("EQUINIX_API_KEY", "metal-test-token")
+            .config(&grant("m3ter-orgusers", "https://api.m3ter.com", "M3TER_API_KEY", m3ter))
+            .config(&grant("metal-users", "https://api.equinix.com", "EQUINIX_API_KEY", metal))
+    }
+
+    /// Puts a file into the plugin folder.
+    pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
+        fs::write(self.folder.path().join("plugins.d").join(name), contents).expect("a new file");
+        self
+    }
+
+    /// Puts a secret into the file `secrets/<name>`.
+    pub fn secret(self, name: &str, value: &str) -> Self {
+        fs::write(self.folder.path().join("secrets").join(name), value).expect("a new file");
+        self
+    }
+
+    /// Adds to `airlock.toml`.
+    pub fn config(mut self, toml: &str) -> Self {
+        self.config.push_str(toml);
+        self
+    }
+
+    /// Starts the host. It is ready when this returns: every file has been tried.
+    pub async fn start(self) -> TestHost {
+        let permit = HOSTS.clone().acquire_owned().await.expect("never closed");
+        let path = self.folder.path().join("airlock.toml");
+        let config = Config::parse(&self.config, &path).unwrap_or_else(|e| panic!("{e}"));
+        let host = within_patience("the host's start", Host::start(config)).await;
+        TestHost {
+            host: host.unwrap_or_else(|e| panic!("{e}")),
+            http: Http::default(),
+            folder: self.folder,
+            _permit: permit,
+        }
+    }
+}
+
+/// A host that runs.
+pub struct TestHost {
+    host: Host,
+    http: Http,
+    folder: TempDir,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What `/plugins` says about a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    pub state: String,
+    pub version: String,
+    pub error: String,
+}
+
+impl TestHost {
+    /// The plugin folder.
+    pub fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins.d")
+    }
+
+    /// An MCP client for the tools of all plugins.
+    pub fn mcp(&self) -> Mcp {
+        self.mcp_at("/mcp")
+    }
+
+    /// An MCP client for another path.
+    pub fn mcp_at(&self, path: &str) -> Mcp {
+        Mcp::new(self.http.clone(), format!("http://{}{path}", self.host.mcp))
+    }
+
+    /// A REST client that can be moved into a task.
+    pub fn rest(&self) -> Rest {
+        Rest { http: self.http.clone(), origin: format!("http://{}", self.host.rest) }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.rest().get(path).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.rest().send("PUT", path, Some(body)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.rest().send("POST", path, Some(body)).await
+    }
+
+    /// Asks the control listener.
+    pub async fn control(&self, path: &str) -> Answer {
+        let request = Request::get(format!("http://{}{path}", self.host.control)).body(Full::default());
+        self.http.send(request.expect("a request")).await
+    }
+
+    /// What `/plugins` says.
+    pub async fn told(&self) -> Value {
+        self.control("/plugins").await.ok()
+    }
+
+    /// The names of the plugins that serve.
+    pub async fn serving(&self) -> Vec<String> {
+        let told = self.told().await;
+        let plugins = told["plugins"].as_array().expect("a list").iter();
+        plugins.map(|it| it["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// What `/plugins` says about a file, if it knows it.
+    pub async fn file(&self, name: &str) -> Option<FileStatus> {
+        let told = self.told().await;
+        let file = told["files"].as_array().expect("a list").iter().find(|it| it["file"] == name)?.clone();
+        let text = |member: &str| file[member].as_str().unwrap_or_default().to_owned();
+        Some(FileStatus { state: text("state"), version: text("version"), error: text("error") })
+    }
+
+    /// Waits until `/plugins` says what is wanted about a file. For refusals, which nothing announces.
+    pub async fn file_when(&self, name: &str, wanted: impl Fn(&Option<FileStatus>) -> bool) -> Option<FileStatus> {
+        within_patience(name, async {
+            loop {
+                let status = self.file(name).await;
+                if wanted(&status) {
+                    return status;
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        })
+        .await
+    }
+
+    /// Does something to the plugin folder, and waits until the set of plugins has changed by it.
+    pub async fn changed_by<T>(&self, change: impl FnOnce(&Path) -> T) -> T {
+        let mut changes = self.host.catalog().changes();
+        changes.borrow_and_update();
+        let done = change(&self.plugins());
+        within_patience("a change of the catalog", changes.changed()).await.expect("the host runs");
+        done
+    }
+
+    /// Stops the host as a signal does.
+    pub async fn stop(self) {
+        within_patience("the host's stop", self.host.stop()).await;
+    }
+}
+
+/// A client of one host's REST door.
+#[derive(Clone)]
+pub struct Rest {
+    http: Http,
+    origin: String,
+}
+
+impl Rest {
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None).await
+    }
+
+    /// Sends a request with a JSON body, or none.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let headers: &[(&str, &str)] = match body {
+            Some(_) => &[("content-type", "application/json")],
+            None => &[],
+        };
+        self.raw(method, path, headers, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// Says this on a connection of its own, and gives all that is answered until the host closes it.
+    pub async fn talk(&self, said: &str) -> String {
+        let address = self.origin.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.expect("the host listens");
+        let mut answered = String::new();
+        within_patience("the end of a connection", async {
+            stream.write_all(said.as_bytes()).await?;
+            stream.read_to_string(&mut answered).await
+        })
+        .await
+        .expect("the host answers");
+        answered
+    }
+
+    /// Sends whatever it is told.
+    pub async fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.origin));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).expect("a request");
+        self.http.send(request).await.check_rest()
+    }
+}

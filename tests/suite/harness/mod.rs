@@ -1,0 +1,64 @@
+//! What all tests share: hosts, clients of their doors, upstreams that record, the log.
+//!
+//! It asserts what every answer owes its caller; what an answer should say is up to the tests.
+
+mod client;
+mod host;
+mod log;
+mod mcp;
+mod upstream;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::Write,
+    path::PathBuf,
+    time::Duration,
+};
+
+pub use self::{
+    client::{Answer, Http, Query},
+    host::{Rest, Setup, TestHost},
+    log::Log,
+    mcp::Mcp,
+    upstream::{Seen, Upstream, json_answer},
+};
+
+/// The document of the first provider.
+pub const M3TER: &str = include_str!("../../../plugins/m3ter-orgusers/capability.yaml");
+/// The document of the second provider.
+pub const METAL: &str = include_str!("../../../plugins/metal-users/capability.yaml");
+
+/// The components of `tests/fixtures`.
+pub mod fixture {
+    pub const HOSTILE: &[u8] = include_bytes!(env!("FIXTURE_HOSTILE"));
+    pub const DESCRIBE_LOOPS: &[u8] = include_bytes!(env!("FIXTURE_DESCRIBE_LOOPS"));
+    pub const OTHER_WORLD: &[u8] = include_bytes!(env!("FIXTURE_OTHER_WORLD"));
+    pub const UNKNOWN_IMPORT: &[u8] = include_bytes!(env!("FIXTURE_UNKNOWN_IMPORT"));
+}
+
+/// Longer than anything here takes on a busy machine: what isn't done by then never will be.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits for what must come; a test that hangs tells what it was waiting for.
+pub async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(done) => done,
+        Err(_elapsed) => panic!("waited {PATIENCE:?} in vain for {what}"),
+    }
+}
+
+/// Says that a test proves nothing on this machine. Past the test harness, which would swallow the words of a test that passes.
+pub fn say_skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// A text that is nowhere else.
+pub fn random_text() -> String {
+    let random = RandomState::new();
+    format!("{:016x}{:016x}", random.hash_one(1), random.hash_one(2))
+}
+
+/// A file below `tests/`.
+pub fn path(below_tests: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(below_tests)
+}

@@ -1,0 +1,16 @@
+//! Airlock tested at its boundary: hosts are started, called over their ports, and judged by what callers, upstreams and operators
+//! see. How a thing works inside is tested beside its code.
+//!
+//! No network beyond 127.0.0.1, no fixed port, no sleep to wait for something.
+
+mod harness;
+
+mod bad_input;
+mod cli;
+mod discovery;
+mod egress;
+mod hot_load;
+mod originals;
+mod providers;
+mod sandbox;
+mod secrets;
