@@ -15,11 +15,17 @@ use serde::Deserialize;
 
 use crate::{
     grant::{Destination, Grant, Limits, MissingSecret, Rewrite, Secret},
-    sandbox::MAX_MEMORY,
+    sandbox::{MAX_INSTANCES, MAX_MEMORY},
 };
 
 /// The file that is read where none is named.
 pub const DEFAULT_FILE: &str = "airlock.toml";
+
+/// The longest that a grant can let a call take: an hour. No client waits longer, and a clock can be set that far ahead.
+const MAX_WALL_MS: u64 = 3_600_000;
+
+/// The largest answer that a grant can let pass: a terabyte, to catch bytes that were written for megabytes.
+const MAX_RESPONSE_MB: u64 = 1_000_000;
 
 /// What the host is told to do.
 #[derive(Clone, Debug)]
@@ -163,9 +169,9 @@ enum RawSecret {
 struct RawLimits {
     wall_ms: Option<u64>,
     cpu_ms: Option<u64>,
-    memory_mb: Option<usize>,
-    concurrency: Option<usize>,
-    response_mb: Option<usize>,
+    memory_mb: Option<u64>,
+    concurrency: Option<u64>,
+    response_mb: Option<u64>,
 }
 
 /// Turns raw values into validated ones and collects what is wrong with them.
@@ -255,27 +261,23 @@ impl Reader {
 
     fn limits(&mut self, key: &str, raw: &RawLimits) -> Limits {
         let default = Limits::default();
-        let max_memory_mb = MAX_MEMORY >> 20;
-        let at_least_one = |value: usize| value >= 1;
-        let megabytes = |value: usize| value.saturating_mul(1 << 20);
-        if let Some(mb) = raw.memory_mb.filter(|mb| !(1..=max_memory_mb).contains(mb)) {
-            self.problems.push(format!("{key}.memory_mb: {mb}: expected 1 to {max_memory_mb}"));
-        }
-        for (name, value) in [
-            ("concurrency", raw.concurrency),
-            ("response_mb", raw.response_mb),
-            ("wall_ms", raw.wall_ms.map(|ms| ms as usize)),
-            ("cpu_ms", raw.cpu_ms.map(|ms| ms as usize)),
+        let megabytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+        for (name, value, most) in [
+            ("wall_ms", raw.wall_ms, MAX_WALL_MS),
+            ("cpu_ms", raw.cpu_ms, MAX_WALL_MS),
+            ("memory_mb", raw.memory_mb, (MAX_MEMORY >> 20) as u64),
+            ("concurrency", raw.concurrency, MAX_INSTANCES.into()),
+            ("response_mb", raw.response_mb, MAX_RESPONSE_MB),
         ] {
-            if value.is_some_and(|value| !at_least_one(value)) {
-                self.problems.push(format!("{key}.{name}: 0: expected at least 1"));
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                self.problems.push(format!("{key}.{name}: {value}: expected 1 to {most}"));
             }
         }
         Limits {
             wall: raw.wall_ms.map_or(default.wall, Duration::from_millis),
             cpu: raw.cpu_ms.map_or(default.cpu, Duration::from_millis),
             memory: raw.memory_mb.map_or(default.memory, megabytes),
-            concurrency: raw.concurrency.unwrap_or(default.concurrency),
+            concurrency: raw.concurrency.map_or(default.concurrency, |calls| calls as usize),
             response: raw.response_mb.map_or(default.response, megabytes),
         }
     }
@@ -345,7 +347,7 @@ mod tests {
             [grants.p]
             hosts = ["api.m3ter.com", "ftp://x"]
             methods = ["get"]
-            limits = { memory_mb = 0, cpu_ms = 0 }
+            limits = { memory_mb = 0, cpu_ms = 0, concurrency = 9223372036854775807 }
             "#,
         )
         .unwrap_err()
@@ -355,7 +357,8 @@ mod tests {
             "grants.p.hosts: \"ftp://x\": ",
             "grants.p.methods: \"get\": expected a method in capitals, such as GET",
             "grants.p.limits.memory_mb: 0: expected 1 to 1024",
-            "grants.p.limits.cpu_ms: 0: expected at least 1",
+            "grants.p.limits.cpu_ms: 0: expected 1 to 3600000",
+            "grants.p.limits.concurrency: 9223372036854775807: expected 1 to 1000",
         ] {
             assert!(error.contains(expected), "{error}");
         }

@@ -248,3 +248,56 @@ async fn calls_in_flight_are_answered_when_the_host_stops() {
     assert_eq!(served(calling.await.expect("the call ends").ok()), 1);
     stopping.await.expect("the host stops");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_can_not_be_read_any_more_leaves_its_plugin_serving() {
+    let upstream = Upstream::echo().await;
+    let host = start(&upstream).await;
+    let file = host.plugins().join(FILE);
+    fs::remove_file(&file).expect("it is there");
+    fs::create_dir(&file).expect("a folder in its place");
+    let status = host.file_when(FILE, |it| it.as_ref().is_some_and(|it| it.state == "outdated")).await;
+    let error = status.expect("a file").error;
+    assert!(error.contains("can't be read: it is not a regular file"), "{error}");
+    assert_eq!(serves(&host).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_ending_takes_the_plugin_over() {
+    let upstream = Upstream::echo().await;
+    let host = start(&upstream).await;
+    fs::write(host.plugins().join(".versions.json.new"), version(2)).expect("written");
+    fs::remove_file(host.plugins().join(FILE)).expect("it is there");
+    fs::rename(host.plugins().join(".versions.json.new"), host.plugins().join("versions.json")).expect("renamed");
+    host.file_when("versions.json", |it| it.as_ref().is_some_and(|it| it.state == "loaded")).await;
+    host.file_when(FILE, Option::is_none).await;
+    assert_eq!(serves(&host).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_name_is_no_plugins_name_is_told() {
+    let upstream = Upstream::echo().await;
+    let host = setup(&upstream).file("my api.yaml", version(1)).start().await;
+    let status = host.file("my api.yaml").await.expect("a file");
+    assert_eq!(status.state, "failed");
+    assert!(status.error.contains("rename the file"), "{}", status.error);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_can_not_take_the_qualified_name_of_another() {
+    let upstream = Upstream::echo().await;
+    let named = |number: u32, tool: &str| {
+        let path = format!("/v1/thing{number}");
+        version(number)
+            .replace("- name: thing\n      description", &format!("- name: {tool}\n      description"))
+            .replace("path: /v1/thing", &format!("path: {path}"))
+    };
+    let to = upstream.url();
+    let grant = |name: &str| format!("[grants.{name}]\nhosts = [\"{BASE}\"]\nupstreams.\"{BASE}\" = \"{to}\"\n");
+    let grants: String = ["a", "b", "evil"].map(grant).concat();
+    let files = Setup::default().file("a.yaml", named(1, "thing")).file("b.yaml", named(2, "thing"));
+    let host = files.file("evil.yaml", named(3, "a.thing")).config(&grants).start().await;
+    for (tool, version) in [("a.thing", 1), ("b.thing", 2), ("evil.a.thing", 3)] {
+        assert_eq!(served(&host.mcp().call(tool, json!({})).await.ok()), version, "{tool}");
+    }
+}

@@ -1,13 +1,14 @@
 //! The plugin folder: what is in it is what is loaded, soon after each change, without a restart.
 //!
 //! A file that can't be loaded changes nothing but its status: the version that is running goes on. Half-written files, editors'
-//! ways of saving and removals that are the first half of a replacement are waited out.
+//! ways of saving and removals that are the first half of a replacement are waited out. A file that is written with pauses longer
+//! than that is loaded as it stands: where copying is slow, write beside and rename.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -73,11 +74,11 @@ pub struct Folder {
     files: Mutex<BTreeMap<String, FileStatus>>,
 }
 
-/// What one look at the folder has found.
-struct Listing {
-    /// The plugin files with the hash of their contents, by name.
-    files: BTreeMap<String, (u64, Vec<u8>)>,
-}
+/// The plugin files that one look at the folder has found, by name. One that is there and can't be read is no file that is gone.
+type Listing = BTreeMap<String, io::Result<Vec<u8>>>;
+
+/// A plugin file's size. A component of a large runtime, such as Python's, is 40 MB.
+const MAX_FILE: u64 = 128 << 20;
 
 impl Folder {
     /// The folder at `path`; nothing is read yet.
@@ -93,8 +94,11 @@ impl Folder {
 
     /// The state of every plugin file, by name.
     pub fn status(&self) -> Vec<FileStatus> {
-        let files = self.files.lock().expect("no panic while held");
-        files.values().cloned().collect()
+        self.files().values().cloned().collect()
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, FileStatus>> {
+        self.files.lock().expect("no panic while held")
     }
 
     /// Loads what is there, then follows every change until the future is dropped.
@@ -129,113 +133,120 @@ impl Folder {
 
     async fn follow(self: Arc<Self>, watcher: RecommendedWatcher, mut changed: mpsc::Receiver<()>) {
         while changed.recv().await.is_some() {
-            settle(&mut changed, QUIET).await;
+            settle(&mut changed).await;
             self.look().await;
         }
         drop(watcher);
     }
 
-    /// Reads the folder until nothing in it looks like half of a change.
+    /// Reads the folder until nothing in it looks like half of a change. Each file in doubt is waited for once.
     async fn look(&self) {
-        let mut waited = false;
+        let mut waited_for = BTreeSet::new();
         loop {
             let listing = match self.list() {
                 Ok(listing) => listing,
                 Err(e) => return tracing::error!("{}", self.unusable(&e)),
             };
-            let doubtful = self.doubtful(&listing);
-            let settled = waited || doubtful.is_empty();
-            self.apply(listing, if waited { const { &BTreeSet::new() } } else { &doubtful }).await;
-            if settled {
+            let doubtful: BTreeSet<String> = self.doubtful(&listing).difference(&waited_for).cloned().collect();
+            self.apply(listing, &doubtful).await;
+            if doubtful.is_empty() {
                 return;
             }
             tokio::time::sleep(GRACE).await;
-            waited = true;
+            waited_for = doubtful;
         }
     }
 
     /// Files that are gone or empty: the first half of a replacement, perhaps.
     fn doubtful(&self, listing: &Listing) -> BTreeSet<String> {
-        let files = self.files.lock().expect("no panic while held");
-        let gone = files.keys().filter(|name| !listing.files.contains_key(*name));
-        let empty = listing.files.iter().filter(|(_, (_, contents))| contents.is_empty());
-        gone.chain(empty.map(|(name, _)| name)).cloned().collect()
+        let is_empty = |contents: &io::Result<Vec<u8>>| matches!(contents, Ok(bytes) if bytes.is_empty());
+        let empty = listing.iter().filter(|(_, contents)| is_empty(contents)).map(|(name, _)| name.clone());
+        self.removed(listing).into_iter().chain(empty).collect()
     }
 
     fn list(&self) -> io::Result<Listing> {
-        let mut files = BTreeMap::new();
+        let mut files = Listing::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
-            if plugin_name(name).is_none() {
+            if !is_plugin_file(name) {
                 continue;
             }
-            match fs::read(&path) {
-                Ok(contents) => {
-                    files.insert(name.to_owned(), (hash(&contents), contents));
-                }
+            match read(&path) {
                 // Gone since the folder was listed.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => {
-                    tracing::warn!(file = name, "plugin file can't be read: {e}");
+                contents => {
+                    files.insert(name.to_owned(), contents);
                 }
             }
         }
-        Ok(Listing { files })
+        Ok(files)
     }
 
-    /// Makes the catalog agree with the folder, but for the files in doubt.
+    /// Makes the catalog agree with the folder, but for the files in doubt. A change may end the reason why another file was
+    /// refused: as long as something changes, all are looked at again.
     async fn apply(&self, listing: Listing, doubtful: &BTreeSet<String>) {
-        for name in self.removed(&listing) {
-            if !doubtful.contains(&name) {
-                self.unload(&name);
+        let removed: Vec<String> = self.removed(&listing).into_iter().filter(|name| !doubtful.contains(name)).collect();
+        for _ in 0..=listing.len() {
+            let before = self.catalog.snapshot().generation();
+            self.load_news(&listing, doubtful).await;
+            for name in &removed {
+                self.unload(name);
             }
-        }
-        for (name, (hash, contents)) in listing.files {
-            let version = format!("{hash:016x}");
-            if !doubtful.contains(&name) && self.is_news(&name, &version) {
-                self.load(&name, version, contents).await;
+            if self.catalog.snapshot().generation() == before {
+                break;
             }
         }
         self.metrics.plugins(self.catalog.snapshot().plugins().len());
     }
 
+    async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<String>) {
+        for (name, contents) in listing {
+            let version = version(contents);
+            if !doubtful.contains(name) && self.is_news(name, &version) {
+                self.load(name, version, contents, listing).await;
+            }
+        }
+    }
+
     fn removed(&self, listing: &Listing) -> Vec<String> {
-        let files = self.files.lock().expect("no panic while held");
-        let gone = files.keys().filter(|name| !listing.files.contains_key(*name));
-        gone.cloned().collect()
+        self.files().keys().filter(|name| !listing.contains_key(*name)).cloned().collect()
     }
 
     /// A version that isn't running: new, changed, or refused before for a reason that may be gone, such as a collision.
     fn is_news(&self, name: &str, version: &str) -> bool {
         let generation = self.catalog.snapshot().generation();
-        let files = self.files.lock().expect("no panic while held");
-        files.get(name).is_none_or(|it| {
+        self.files().get(name).is_none_or(|it| {
             let is_refused = it.state != FileState::Loaded && it.generation != generation;
             it.version != version || is_refused
         })
     }
 
+    /// Forgets a file. Its plugin goes too, unless another file has taken it over.
     fn unload(&self, file: &str) {
-        let status = self.files.lock().expect("no panic while held").remove(file);
-        let was_serving = status.is_some_and(|it| !matches!(it.state, FileState::Failed(_)));
-        if let Some(plugin) = plugin_name(file).filter(|_| was_serving) {
+        let forgotten = self.files().remove(file);
+        let (Some(plugin), true) = (plugin_name(file), forgotten.is_some_and(|it| it.is_serving())) else {
+            return;
+        };
+        let is_taken_over = self.files().values().any(|it| it.is_serving() && plugin_name(&it.file) == Some(plugin));
+        if !is_taken_over {
             self.catalog.remove(plugin);
             tracing::info!(plugin, "plugin removed");
         }
     }
 
-    async fn load(&self, file: &str, version: String, contents: Vec<u8>) {
-        let state = match self.replace(file, contents).await {
+    async fn load(&self, file: &str, version: String, contents: &io::Result<Vec<u8>>, listing: &Listing) {
+        let state = match self.replace(file, contents, listing).await {
             Ok(plugin) => {
                 tracing::info!(plugin, version, "plugin loaded");
                 FileState::Loaded
             }
             Err(e) => {
                 self.metrics.load_failed(file);
-                if self.is_serving(file) {
+                let was_serving = self.files().get(file).is_some_and(FileStatus::is_serving);
+                if was_serving {
                     tracing::error!(file, version, "plugin not loaded, the version before it goes on: {e}");
                     FileState::Outdated(e.to_string())
                 } else {
@@ -244,39 +255,46 @@ impl Folder {
                 }
             }
         };
-        let status =
-            FileStatus { file: file.to_owned(), state, version, generation: self.catalog.snapshot().generation() };
-        self.files.lock().expect("no panic while held").insert(file.to_owned(), status);
+        let generation = self.catalog.snapshot().generation();
+        self.files().insert(file.to_owned(), FileStatus { file: file.to_owned(), state, version, generation });
     }
 
-    fn is_serving(&self, file: &str) -> bool {
-        let files = self.files.lock().expect("no panic while held");
-        files.get(file).is_some_and(|it| !matches!(it.state, FileState::Failed(_)))
-    }
-
-    async fn replace(&self, file: &str, contents: Vec<u8>) -> Result<String, ReplaceError> {
-        let name = plugin_name(file).ok_or(LoadError::FileName)?;
-        if let Some(other) = self.twin(file, name) {
+    async fn replace(
+        &self,
+        file: &str,
+        contents: &io::Result<Vec<u8>>,
+        listing: &Listing,
+    ) -> Result<String, ReplaceError> {
+        let name = plugin_name(file).ok_or(ReplaceError::Name)?;
+        if let Some(other) = self.twin(file, name, listing) {
             return Err(ReplaceError::Twin(other));
         }
-        let source = Source::from_contents(Path::new(file), contents)?;
+        let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()))?;
+        let source = Source::from_contents(Path::new(file), contents.clone())?;
         let loader = self.loader.clone();
         let (name, grant) = (name.to_owned(), self.grants.get(name).cloned());
         // Compiling computes for a second: on a thread of its own, so that calls don't wait for it.
         let runtime = tokio::runtime::Handle::current();
-        let plugin = tokio::task::spawn_blocking(move || runtime.block_on(loader.load(&name, source, grant.as_ref())))
-            .await
-            .expect("loading doesn't panic")?;
+        let loading = tokio::task::spawn_blocking(move || runtime.block_on(loader.load(&name, source, grant.as_ref())));
+        let plugin = loading.await.map_err(|panic| ReplaceError::Fault(panic.to_string()))??;
         let name = plugin.name().to_owned();
         self.catalog.put(plugin)?;
         Ok(name)
     }
 
-    /// Another loaded file of the same plugin name, such as `x.wasm` beside `x.yaml`.
-    fn twin(&self, file: &str, name: &str) -> Option<String> {
-        let files = self.files.lock().expect("no panic while held");
-        let mut others = files.values().filter(|it| it.file != file && !matches!(it.state, FileState::Failed(_)));
-        others.find(|it| plugin_name(&it.file) == Some(name)).map(|it| it.file.clone())
+    /// Another file in the folder that serves the same plugin name, such as `x.wasm` beside `x.yaml`.
+    fn twin(&self, file: &str, name: &str, listing: &Listing) -> Option<String> {
+        let files = self.files();
+        let mut others = files.values().filter(|it| it.file != file && it.is_serving());
+        let twin = others.find(|it| plugin_name(&it.file) == Some(name) && listing.contains_key(&it.file))?;
+        Some(twin.file.clone())
+    }
+}
+
+impl FileStatus {
+    /// Some version of the file serves calls.
+    fn is_serving(&self) -> bool {
+        !matches!(self.state, FileState::Failed(_))
     }
 }
 
@@ -286,28 +304,55 @@ enum ReplaceError {
     Load(#[from] LoadError),
     #[error(transparent)]
     Collision(#[from] Collision),
+    #[error("can't be read: {0}")]
+    Read(String),
+    #[error("not a plugin's name: expected letters, digits, - and _ before the ending; rename the file")]
+    Name,
     #[error("{0} has the same plugin name: remove or rename one of the two files")]
     Twin(String),
+    #[error("loading it failed by a fault of airlock, nothing else is touched: {0}")]
+    Fault(String),
 }
 
-/// Waits until nothing has been announced for `quiet`, or [`PATIENCE`] has run out.
-async fn settle(changed: &mut mpsc::Receiver<()>, quiet: Duration) {
+/// Only regular files: a pipe would be waited for.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let about = fs::metadata(path)?;
+    match about.len() {
+        _ if !about.is_file() => Err(io::Error::other("it is not a regular file")),
+        size if size > MAX_FILE => Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes"))),
+        _ => fs::read(path),
+    }
+}
+
+fn version(contents: &io::Result<Vec<u8>>) -> String {
+    match contents {
+        Ok(bytes) => format!("{:016x}", hash(bytes)),
+        Err(e) => format!("unreadable: {}", e.kind()),
+    }
+}
+
+/// Waits until nothing has been announced for [`QUIET`], or [`PATIENCE`] has run out.
+async fn settle(changed: &mut mpsc::Receiver<()>) {
     let patience = Instant::now() + PATIENCE;
     while Instant::now() < patience {
-        match tokio::time::timeout(quiet, changed.recv()).await {
+        match tokio::time::timeout(QUIET, changed.recv()).await {
             Ok(Some(())) => {}
             Ok(None) | Err(_) => return,
         }
     }
 }
 
-/// The plugin that a file holds: its stem. `None` for what is no plugin file; editors' hidden and backup files aren't.
+/// A file that is meant as a plugin. Editors' hidden and backup files aren't.
+fn is_plugin_file(file: &str) -> bool {
+    let ending = file.rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, Some("yaml" | "yml" | "json" | "wasm")) && !file.starts_with(['.', '#'])
+}
+
+/// The plugin that a file holds: its stem. `None` for a stem that is no name; a dot would make `<plugin>.<tool>` ambiguous.
 fn plugin_name(file: &str) -> Option<&str> {
-    let (stem, ending) = file.rsplit_once('.')?;
-    let is_plugin = matches!(ending, "yaml" | "yml" | "json" | "wasm");
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_hidden = stem.starts_with(['.', '#']) || stem.is_empty();
-    (is_plugin && !is_hidden && stem.chars().all(is_name)).then_some(stem)
+    let (stem, _) = file.rsplit_once('.').filter(|_| is_plugin_file(file))?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    stem.chars().all(is_name).then_some(stem)
 }
 
 /// Tells versions of a file apart; nothing relies on its strength.
@@ -326,7 +371,8 @@ mod tests {
     fn plugin_files_are_told_from_editors_leavings() {
         for (file, expected) in [
             ("m3ter-orgusers.yaml", Some("m3ter-orgusers")),
-            ("a.b.wasm", Some("a.b")),
+            ("a.b.wasm", None),
+            ("A_b-2.wasm", Some("A_b-2")),
             ("x.yml", Some("x")),
             ("x.json", Some("x")),
             (".x.yaml.swp", None),
@@ -337,6 +383,7 @@ mod tests {
             ("4913", None),
             ("README.md", None),
             ("a b.yaml", None),
+            ("a/b.yaml", None),
             (".yaml", None),
         ] {
             assert_eq!(plugin_name(file), expected, "{file}");

@@ -1,6 +1,9 @@
 //! The MCP tools of all plugins, under the names that clients see.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::OperationRef;
 use crate::component::Plugin;
@@ -17,7 +20,7 @@ pub enum Scope {
 /// An operation as a tool.
 #[derive(Clone, Debug)]
 pub struct Tool {
-    /// The name within the scope: plain, or `<plugin>.<tool>` where several plugins use the plain name.
+    /// The name within the scope: plain, or `<plugin>.<tool>` where the plain name could mean another.
     pub name: String,
     /// The operation.
     pub operation: OperationRef,
@@ -34,10 +37,14 @@ struct List {
 }
 
 impl Tools {
+    /// A plain name is one that no other plugin uses and that isn't the qualified name of any tool: a call for the one would reach
+    /// the other. Plugins' names hold no dots, so that no two qualified names are the same.
     pub(super) fn build(plugins: &[Arc<Plugin>]) -> Self {
         let mut users: HashMap<&str, usize> = HashMap::new();
-        for (_, tool) in plugins.iter().flat_map(tools) {
+        let mut qualified: HashSet<String> = HashSet::new();
+        for (operation, tool) in plugins.iter().flat_map(tools) {
             *users.entry(tool).or_default() += 1;
+            qualified.insert(qualify(&operation, tool));
         }
         let mut scopes: HashMap<Scope, List> = HashMap::from([(Scope::All, List::default())]);
         for plugin in plugins {
@@ -47,9 +54,9 @@ impl Tools {
             }
             let all = scopes.entry(Scope::All).or_default();
             for (operation, tool) in tools(plugin) {
-                let name = match users[tool] {
-                    1 => tool.to_owned(),
-                    _ => format!("{}.{tool}", plugin.name()),
+                let name = match users[tool] == 1 && !qualified.contains(tool) {
+                    true => tool.to_owned(),
+                    false => qualify(&operation, tool),
                 };
                 all.push(name, operation);
             }
@@ -72,6 +79,10 @@ impl List {
         self.by_name.insert(name.clone(), self.tools.len());
         self.tools.push(Tool { name, operation });
     }
+}
+
+fn qualify(operation: &OperationRef, tool: &str) -> String {
+    format!("{}.{tool}", operation.plugin().name())
 }
 
 fn tools(plugin: &Arc<Plugin>) -> impl Iterator<Item = (OperationRef, &str)> {

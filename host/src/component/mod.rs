@@ -14,6 +14,8 @@ pub use self::{
     plugin::{Permit, Plugin},
 };
 use self::{plugin::Parts, schema::Schemas, specialise::specialise};
+use tracing::Instrument;
+
 use crate::{
     contract::Description,
     document::{self, Compiled, Diagnostic, Mode},
@@ -54,7 +56,7 @@ pub enum LoadError {
     #[error("not a capability document: it is not UTF-8 text")]
     NotText,
     /// The document has errors.
-    #[error("{} in the document: {}", count(.0), .0.first().map_or("", |it| it.message.as_str()))]
+    #[error("{} in the document: {}", count(.0), places(.0))]
     Document(Vec<Diagnostic>),
     /// The component isn't one of this contract.
     #[error(transparent)]
@@ -95,8 +97,8 @@ impl Loader {
     /// # Errors
     /// See [`LoadError`]; nothing is left behind.
     pub async fn load(&self, name: &str, source: Source, grant: Option<&Grant>) -> Result<Plugin, LoadError> {
-        let wasm = self.component(source).await?;
-        let prepared = self.prepare(&wasm).await?;
+        let span = tracing::info_span!("load", plugin = name);
+        let prepared = async { self.prepare(&self.component(source).await?).await }.instrument(span).await?;
         let grant = grant.ok_or_else(|| LoadError::NoGrant {
             plugin: name.to_owned(),
             lines: egress::needed_grant(name, &prepared.description.upstreams),
@@ -133,7 +135,7 @@ impl Loader {
                 let compiled = document::compile(&text, Mode::Tolerant);
                 let Compiled { plan, warnings } = compiled.map_err(LoadError::Document)?;
                 for warning in warnings {
-                    tracing::warn!("{}:{}: {}", warning.line, warning.column, warning.message);
+                    tracing::warn!("line {}, column {}: {}", warning.line, warning.column, warning.message);
                 }
                 specialise(&self.sandbox, &plan).await.map_err(cannot_compile)
             }
@@ -164,6 +166,12 @@ fn describing() -> Allowance {
 
 fn cannot_compile(error: wasmtime::Error) -> LoadError {
     LoadError::Compile(format!("{error:#}"))
+}
+
+/// All of them, each with its place: what `airlock check` shows at length.
+fn places(diagnostics: &[Diagnostic]) -> String {
+    let places = diagnostics.iter().map(|it| format!("{}:{}: {}", it.line, it.column, it.message));
+    places.collect::<Vec<_>>().join("; ")
 }
 
 fn count(diagnostics: &[Diagnostic]) -> String {

@@ -12,6 +12,9 @@ use crate::{
 /// How many problems of one input are told. Enough to mend a form; an array of 100 000 wrong items needs no more.
 const MAX_PROBLEMS: usize = 20;
 
+/// The values of an input up to which all of its problems are looked for. A form has fewer; a list of more is the same problem again.
+const MAX_VALUES: usize = 1000;
+
 /// The compiled schemas of an operation.
 #[derive(Debug)]
 pub struct Schemas {
@@ -42,13 +45,32 @@ impl Schemas {
 
     /// Checks an input.
     pub fn validate(&self, input: &Value) -> Result<(), Failure> {
-        let problems: Vec<InputProblem> =
-            self.input.iter_errors(input).take(MAX_PROBLEMS).map(|error| problem(&error)).collect();
-        match problems.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::InvalidInput(problems)),
+        if self.input.is_valid(input) {
+            return Ok(());
+        }
+        // The library finds all errors before it gives the first: of a large input only one is asked for.
+        let problems: Vec<InputProblem> = match is_larger_than(MAX_VALUES, input) {
+            true => self.input.validate(input).err().iter().map(problem).collect(),
+            false => self.input.iter_errors(input).take(MAX_PROBLEMS).map(|error| problem(&error)).collect(),
+        };
+        Err(Failure::InvalidInput(problems))
+    }
+}
+
+/// Counts no further than the limit.
+fn is_larger_than(limit: usize, value: &Value) -> bool {
+    fn count(value: &Value, left: &mut usize) -> bool {
+        *left = match left.checked_sub(1) {
+            Some(left) => left,
+            None => return true,
+        };
+        match value {
+            Value::Array(items) => items.iter().any(|item| count(item, left)),
+            Value::Object(members) => members.values().any(|member| count(member, left)),
+            _ => false,
         }
     }
+    count(value, &mut { limit })
 }
 
 /// Names the field, the rule and the value's type; never the value, which may be private.
@@ -133,6 +155,18 @@ mod tests {
             assert!(!message.contains("secret"), "{message}");
         }
         assert!(schema.validate(&json!({"id": 1, "size": 200, "kind": "a"})).is_ok());
+    }
+
+    #[test]
+    fn of_a_large_input_one_problem_is_told() {
+        let schemas =
+            compile(json!({"type": "object", "properties": {"xs": {"items": {"type": "string"}}}}), None).unwrap();
+        for (items, told) in [(5, 5), (990, MAX_PROBLEMS), (2000, 1)] {
+            let Failure::InvalidInput(problems) = schemas.validate(&json!({"xs": vec![0; items]})).unwrap_err() else {
+                panic!("another failure");
+            };
+            assert_eq!(problems.len(), told, "{items}");
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 /// What one call may log on each stream. A stack trace with its message fits; what is more is dropped, and the log says so.
 const LIMIT: usize = 16 * 1024;
 
+/// The lines of it: each is an event of its own in the host's log.
+const MAX_LINES: usize = 200;
+
 /// One stream of one call. Its clones are the same stream.
 #[derive(Clone)]
 pub(super) struct GuestLog(Arc<Stream>);
@@ -41,9 +44,12 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let written = self.written.get_mut().expect("no panic while held");
         let text = String::from_utf8_lossy(&written.kept);
-        for line in text.lines() {
+        for line in text.lines().take(MAX_LINES) {
             // Escaped: a guest can't forge lines of the log, nor move the terminal's cursor.
             tracing::info!(target: "airlock::guest", plugin = &*self.plugin, stream = self.name, "{}", line.escape_debug());
+        }
+        if let Some(more) = text.lines().count().checked_sub(MAX_LINES).filter(|more| *more > 0) {
+            tracing::warn!(target: "airlock::guest", plugin = &*self.plugin, stream = self.name, "{more} more lines dropped");
         }
         if written.total > written.kept.len() {
             let dropped = written.total - written.kept.len();

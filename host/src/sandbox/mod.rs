@@ -36,10 +36,17 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Instances at the same time over all plugins. 1 000 is more calls than one process with the default limits of 64 per plugin
 /// usually holds; each costs address space only (4 GiB of 128 TiB) until it is used.
-const MAX_INSTANCES: u32 = 1000;
+pub const MAX_INSTANCES: u32 = 1000;
 
 /// What a component may be built of. A provider is a handful of core modules: its own, and the adapters that its toolchain adds.
-const MAX_CORE_INSTANCES_PER_COMPONENT: u32 = 32;
+/// The pool has room for as many of each when every instance takes all that it may: no plugin's build can use up another's share.
+const MAX_CORE_INSTANCES_PER_COMPONENT: u32 = 8;
+
+/// Linear memories of one component: its own, and an adapter's.
+const MAX_MEMORIES_PER_COMPONENT: u32 = 2;
+
+/// Tables of one component: one for each core module that has indirect calls.
+const MAX_TABLES_PER_COMPONENT: u32 = 8;
 
 /// The largest memory that a grant can allow: the pool is made with slots of this size.
 pub const MAX_MEMORY: usize = 1 << 30;
@@ -254,11 +261,13 @@ fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
 fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES * 4)
-        .total_memories(MAX_INSTANCES)
-        .total_tables(MAX_INSTANCES * 4)
+        .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(MAX_INSTANCES * MAX_MEMORIES_PER_COMPONENT)
+        .total_tables(MAX_INSTANCES * MAX_TABLES_PER_COMPONENT)
         .total_stacks(MAX_INSTANCES)
         .max_core_instances_per_component(MAX_CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MAX_MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(MAX_TABLES_PER_COMPONENT)
         .max_memory_size(MAX_MEMORY)
         // Resets only the pages that a call has touched: half the cost of a call otherwise.
         .pagemap_scan(wasmtime::Enabled::Auto);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http_body_util::BodyExt;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{
     ResourceLimiter,
     component::{Resource, ResourceTable},
@@ -37,6 +37,10 @@ pub(super) struct State {
     pub(super) outbound: Outbound,
     memory: Memory,
 }
+
+/// Requests of one call whose answers are still open; more wait their turn. A provider that joins upstreams asks a handful at once, and
+/// the sockets are those of the whole process.
+const MAX_IN_FLIGHT: usize = 16;
 
 /// The memory limit over all linear memories of the instance.
 struct Memory {
@@ -109,12 +113,13 @@ impl ResourceLimiter for State {
 pub(super) struct Outbound {
     egress: Option<Arc<Egress>>,
     deadline: Instant,
+    in_flight: Arc<Semaphore>,
     refusal: Arc<Mutex<Option<Refusal>>>,
 }
 
 impl Outbound {
     pub(super) fn new(egress: Option<Arc<Egress>>, deadline: Instant) -> Self {
-        Self { egress, deadline, refusal: Arc::default() }
+        Self { egress, deadline, in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)), refusal: Arc::default() }
     }
 
     /// The latest refusal, if there was any.
@@ -155,13 +160,22 @@ impl WasiHttpHooks for Outbound {
         _options: Option<RequestOptions>,
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
-        let Self { egress, deadline, refusal } = self.clone();
+        let Self { egress, deadline, in_flight, refusal } = self.clone();
         Box::new(async move {
             // `describe` has no mediator: a provider says what it needs before anything is granted.
             let egress = egress.ok_or(HttpError::HttpRequestDenied)?;
+            let permit = in_flight.acquire_owned().await.expect("never closed");
             let sent = Pin::from(Box::new(egress.send(request, deadline))).await;
             let response = sent.map_err(|it| note(&refusal, it))?;
-            let response = response.map(|body| body.map_err(move |it| note(&refusal, it)).boxed_unsync());
+            // What failed before doesn't explain what fails from here on.
+            refusal.lock().expect("no panic while held").take();
+            let response = response.map(|body| {
+                let noted = body.map_err(move |it| {
+                    let _until_the_end = &permit;
+                    note(&refusal, it)
+                });
+                noted.boxed_unsync()
+            });
             Ok((response, Box::new(async { Ok(()) }) as Box<_>))
         })
     }
