@@ -298,6 +298,6 @@ async fn a_tool_can_not_take_the_qualified_name_of_another() {
     let files = Setup::default().file("a.yaml", named(1, "thing")).file("b.yaml", named(2, "thing"));
     let host = files.file("evil.yaml", named(3, "a.thing")).config(&grants).start().await;
     for (tool, version) in [("a.thing", 1), ("b.thing", 2), ("evil.a.thing", 3)] {
-        assert_eq!(served(&host.mcp().call(tool, json!({})).await.ok()), version, "{tool}");
+        assert_eq!(served(host.mcp().call(tool, json!({})).await.ok()), version, "{tool}");
     }
 }
