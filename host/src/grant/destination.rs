@@ -1,26 +1,8 @@
-//! What an operator allows one plugin: destinations, methods, secrets, limits. Plain values, already validated.
+//! `scheme://host[:port][/prefix]`: what plugins declare, operators grant and requests ask for, in one canonical form.
 //!
-//! `config` makes them from the file and the environment; nothing here reads either.
+//! Nothing is resolved or connected here, and nothing is decided: `egress::policy` compares destinations.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
-
-use zeroize::Zeroizing;
-
-/// What an operator allows one plugin. Without a grant a plugin isn't loaded.
-#[derive(Clone, Debug, Default)]
-pub struct Grant {
-    /// Where requests may go. Empty = nowhere.
-    pub hosts: Vec<Destination>,
-    /// The methods that may be used, in capitals; `None` = those that the plugin declares.
-    pub methods: Option<Vec<String>>,
-    /// The secrets, by the names that the plugin uses for them.
-    pub secrets: BTreeMap<String, Result<Secret, MissingSecret>>,
-    /// Requests to `from` are sent to `to` instead: staging, a simulator. Being the operator's explicit word, `to` may be a
-    /// private or loopback address.
-    pub rewrites: Vec<Rewrite>,
-    /// The limits of one call.
-    pub limits: Limits,
-}
+use std::fmt;
 
 /// `scheme://host[:port][/prefix]`: an origin and the paths below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,80 +215,6 @@ fn check_path(path: &str) -> Result<(), BadPath> {
 fn is_dot_segment(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default().trim();
     name == "." || name == ".."
-}
-
-/// Sends what is meant for one destination to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rewrite {
-    /// As the plugin asks for it.
-    pub from: Destination,
-    /// Where it goes.
-    pub to: Destination,
-}
-
-/// A secret's value. It can't be printed, compared or serialised by accident, and its memory is cleared.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes the value as it is; `config` has trimmed it.
-    pub fn new(value: String) -> Self {
-        Self(Zeroizing::new(value))
-    }
-
-    /// The value. Only `egress` calls this, to put it into a finished request and to find it in an answer.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// Why a mapped secret has no value, for the operator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MissingSecret {
-    /// The environment variable isn't set, is empty or isn't UTF-8.
-    #[error("environment variable {0} is not set (or empty)")]
-    Env(String),
-    /// The file can't be read or is empty.
-    #[error("secret file {path}: {reason}")]
-    File {
-        /// The file.
-        path: String,
-        /// What went wrong.
-        reason: String,
-    },
-}
-
-/// The limits of one call, with the reason for each default.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The whole call, upstream included. 30 s: agents and gateways give up after 30 to 60 s.
-    pub wall: Duration,
-    /// The guest's own time on the processor. 200 ms: a compiled document uses well under 1 ms, a busy hand-written provider a few.
-    pub cpu: Duration,
-    /// Linear memory of one instance. 64 MB: room for an answer of `response` bytes held and parsed once.
-    pub memory: usize,
-    /// Calls at the same time. 64: what one API usually allows one client.
-    pub concurrency: usize,
-    /// One upstream answer. 16 MB: larger ones are downloads, and are granted on purpose.
-    pub response: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            wall: Duration::from_secs(30),
-            cpu: Duration::from_millis(200),
-            memory: 64 << 20,
-            concurrency: 64,
-            response: 16 << 20,
-        }
-    }
 }
 
 #[cfg(test)]

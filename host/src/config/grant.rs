@@ -1,0 +1,132 @@
+//! The section of a grant: raw TOML becomes a validated [`Grant`].
+
+use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+use super::Reader;
+use crate::{
+    grant::{Destination, Grant, Limits, MissingSecret, Rewrite, Secret},
+    sandbox::{MAX_INSTANCES, MAX_MEMORY},
+};
+
+/// The longest that a grant can let a call take: an hour. No client waits longer, and a clock can be set that far ahead.
+const MAX_WALL_MS: u64 = 3_600_000;
+
+/// The largest answer that a grant can let pass: a terabyte, to catch bytes that were written for megabytes.
+const MAX_RESPONSE_MB: u64 = 1_000_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGrant {
+    #[serde(default)]
+    hosts: Vec<String>,
+    methods: Option<Vec<String>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, RawSecret>,
+    #[serde(default)]
+    upstreams: BTreeMap<String, String>,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum RawSecret {
+    Env(String),
+    File(PathBuf),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    wall_ms: Option<u64>,
+    cpu_ms: Option<u64>,
+    memory_mb: Option<u64>,
+    concurrency: Option<u64>,
+    response_mb: Option<u64>,
+}
+
+impl Reader {
+    pub(super) fn grant(&mut self, key: &str, raw: RawGrant) -> Grant {
+        let mut hosts = Vec::new();
+        for host in &raw.hosts {
+            hosts.extend(self.destination(&format!("{key}.hosts"), host));
+        }
+        let mut rewrites = Vec::new();
+        for (from, to) in &raw.upstreams {
+            let key = format!("{key}.upstreams.{from:?}");
+            if let (Some(from), Some(to)) = (self.destination(&key, from), self.destination(&key, to)) {
+                rewrites.push(Rewrite { from, to });
+            }
+        }
+        Grant {
+            hosts,
+            rewrites,
+            methods: raw.methods.map(|methods| self.methods(key, methods)),
+            secrets: raw.secrets.into_iter().map(|(name, source)| (name, self.secret(source))).collect(),
+            limits: self.limits(&format!("{key}.limits"), &raw.limits),
+        }
+    }
+
+    fn destination(&mut self, key: &str, text: &str) -> Option<Destination> {
+        match Destination::parse(text) {
+            Ok(destination) => Some(destination),
+            Err(e) => {
+                self.problems.push(format!("{key}: {text:?}: {e}; expected scheme://host[:port][/prefix]"));
+                None
+            }
+        }
+    }
+
+    fn methods(&mut self, key: &str, methods: Vec<String>) -> Vec<String> {
+        for method in &methods {
+            if method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase()) {
+                self.problems.push(format!("{key}.methods: {method:?}: expected a method in capitals, such as GET"));
+            }
+        }
+        methods
+    }
+
+    fn secret(&self, source: RawSecret) -> Result<Secret, MissingSecret> {
+        let (value, missing) = match source {
+            RawSecret::Env(name) => (env::var(&name).unwrap_or_default(), MissingSecret::Env(name)),
+            RawSecret::File(path) => {
+                let path = self.folder.join(path);
+                let missing = |reason: String| MissingSecret::File { path: path.display().to_string(), reason };
+                match fs::read_to_string(&path) {
+                    Ok(text) => (text, missing("it is empty".to_owned())),
+                    Err(e) => return Err(missing(e.to_string())),
+                }
+            }
+        };
+        // A file ends in a newline more often than a secret does.
+        match value.trim() {
+            "" => Err(missing),
+            value => Ok(Secret::new(value.to_owned())),
+        }
+    }
+
+    fn limits(&mut self, key: &str, raw: &RawLimits) -> Limits {
+        let default = Limits::default();
+        let megabytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+        for (name, value, most) in [
+            ("wall_ms", raw.wall_ms, MAX_WALL_MS),
+            ("cpu_ms", raw.cpu_ms, MAX_WALL_MS),
+            ("memory_mb", raw.memory_mb, (MAX_MEMORY >> 20) as u64),
+            ("concurrency", raw.concurrency, MAX_INSTANCES.into()),
+            ("response_mb", raw.response_mb, MAX_RESPONSE_MB),
+        ] {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                self.problems.push(format!("{key}.{name}: {value}: expected 1 to {most}"));
+            }
+        }
+        Limits {
+            wall: raw.wall_ms.map_or(default.wall, Duration::from_millis),
+            cpu: raw.cpu_ms.map_or(default.cpu, Duration::from_millis),
+            memory: raw.memory_mb.map_or(default.memory, megabytes),
+            concurrency: raw.concurrency.map_or(default.concurrency, |calls| calls as usize),
+            response: raw.response_mb.map_or(default.response, megabytes),
+        }
+    }
+}

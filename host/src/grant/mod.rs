@@ -1,0 +1,40 @@
+//! What an operator allows one plugin: destinations, methods, secrets, limits. Plain values, already validated.
+//!
+//! `config` makes them from the file and the environment; nothing here reads either.
+
+mod destination;
+mod limits;
+mod secret;
+
+use std::collections::BTreeMap;
+
+pub use self::{
+    destination::{BadDestination, BadPath, Destination, Scheme},
+    limits::Limits,
+    secret::{MissingSecret, Secret},
+};
+
+/// What an operator allows one plugin. Without a grant a plugin isn't loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Grant {
+    /// Where requests may go. Empty = nowhere.
+    pub hosts: Vec<Destination>,
+    /// The methods that may be used, in capitals; `None` = those that the plugin declares.
+    pub methods: Option<Vec<String>>,
+    /// The secrets, by the names that the plugin uses for them.
+    pub secrets: BTreeMap<String, Result<Secret, MissingSecret>>,
+    /// Requests to `from` are sent to `to` instead: staging, a simulator. Being the operator's explicit word, `to` may be a
+    /// private or loopback address.
+    pub rewrites: Vec<Rewrite>,
+    /// The limits of one call.
+    pub limits: Limits,
+}
+
+/// Sends what is meant for one destination to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewrite {
+    /// As the plugin asks for it.
+    pub from: Destination,
+    /// Where it goes.
+    pub to: Destination,
+}
