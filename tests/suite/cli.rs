@@ -7,6 +7,7 @@ use std::{
     process::{Output, Stdio},
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -106,6 +107,7 @@ async fn what_cannot_be_understood_is_a_usage_error() {
         (&["serve", "--rest", "here"], "--rest"),
         (&["check"], "<FILES>..."),
         (&["--log", "no,such=[filter", "check", "x.yaml"], "--log"),
+        (&["--audit", "no/such/folder/audit", "check", "x.yaml"], "--audit no/such/folder/audit"),
         (&["serve", "--config", "none.toml"], "none.toml: can't be read"),
     ] {
         shell.run(arguments).await.check(2, &[], &[said]);
@@ -178,6 +180,35 @@ async fn a_document_is_built_to_a_component_that_can_be_called() {
         let said = shell.run(&["call", file, "getthing"]).await;
         said.check(0, &["\"target\":\"/versions/5/thing\""], &[]);
         assert_eq!(upstream.texts(), ["GET /versions/5/thing"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_has_a_file_of_its_own_whatever_is_logged() {
+    let upstream = Upstream::echo().await;
+    let to = upstream.url();
+    let grant =
+        format!("[grants.thing]\nhosts = [\"http://upstream.test\"]\nupstreams.\"http://upstream.test\" = \"{to}\"\n");
+    let shell = Shell::new()
+        .file("thing.yaml", document("http://upstream.test", "1"))
+        .file("airlock.toml", grant)
+        .file("audit.jsonl", "{\"kept\":true}\n");
+    for _ in 0..2 {
+        let call = ["--log", "off", "--audit", "audit.jsonl", "call", "thing.yaml", "getthing"];
+        let said = shell.run(&call).await;
+        said.check(0, &[], &[]);
+        assert_eq!(said.err, "");
+    }
+    let audit = fs::read_to_string(shell.path("audit.jsonl")).expect("the audit");
+    let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((lines.len(), &lines[0]), (3, &json!({"kept": true})));
+    for line in &lines[1..] {
+        let fields = ["target", "plugin", "method", "host", "path", "decision", "outcome", "status"];
+        let seen: Vec<String> = fields.iter().map(|name| line[name].to_string()).collect();
+        assert_eq!(
+            seen.join(" "),
+            r#""airlock::audit" "thing" "GET" "upstream.test" "/versions/1/thing" "permitted" "complete" 200"#
+        );
     }
 }
 

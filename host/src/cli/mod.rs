@@ -4,19 +4,15 @@ mod build;
 mod call;
 mod check;
 mod demo;
+mod log;
 mod serve;
 
-use std::{
-    io::{self, IsTerminal},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use tracing_subscriber::EnvFilter;
 
+use self::log::Log;
 use crate::{
     app::StartError,
     component::LoadError,
@@ -42,24 +38,6 @@ pub struct Cli {
     verb: Verb,
     #[command(flatten)]
     log: Log,
-}
-
-#[derive(Debug, Args)]
-struct Log {
-    /// What is logged, to standard error: a level, or directives such as `info,airlock::audit=warn`.
-    #[arg(long, global = true, value_name = "FILTER", env = "AIRLOCK_LOG")]
-    log: Option<String>,
-    /// How log lines are written.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -227,7 +205,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         clap_complete::generate(shell, &mut Cli::command(), "airlock", &mut io::stdout());
         return Ok(());
     }
-    start_log(&cli.log, default_log(&cli.verb))?;
+    log::start(&cli.log, log::default_filter(&cli.verb))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| CliError::io("async runtime", e))?;
     runtime.block_on(async {
         match cli.verb {
@@ -239,27 +217,6 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             Verb::Completions { .. } => unreachable!("done above"),
         }
     })
-}
-
-/// A host tells what it does; a command that answers and ends tells what went wrong.
-fn default_log(verb: &Verb) -> &'static str {
-    match verb {
-        // rmcp tells of each request's transport.
-        Verb::Serve(_) => "info,rmcp=warn",
-        _ => "warn",
-    }
-}
-
-fn start_log(log: &Log, default: &str) -> Result<(), CliError> {
-    let directives = log.log.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(directives).map_err(|e| CliError::Usage(format!("--log {directives:?}: {e}")))?;
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    match log.log_format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
-    Ok(())
 }
 
 /// The configuration of a named file, else of `airlock.toml`, else the defaults.

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use super::refusal::Refusal;
 
+/// The target of the audit's lines: by it they are told apart from the rest of the log.
+pub const AUDIT: &str = "airlock::audit";
+
 /// What is known about one outbound request. It writes its line when it is dropped, so that no way out can forget it.
 pub(super) struct Audit {
     plugin: Arc<str>,
@@ -69,7 +72,7 @@ impl Audit {
 impl Drop for Audit {
     fn drop(&mut self) {
         tracing::info!(
-            target: "airlock::audit",
+            target: AUDIT,
             plugin = &*self.plugin,
             method = self.method,
             host = self.host,

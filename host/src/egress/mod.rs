@@ -42,6 +42,7 @@ use self::{
     transport::{BoxError, Failure, Transport},
 };
 pub use self::{
+    audit::AUDIT,
     grant_error::{GrantError, Problem},
     refusal::{Aspect, Denial, Fault, Refusal, Rule, Wait},
     response::Body,
