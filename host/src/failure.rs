@@ -45,10 +45,18 @@ pub enum Failure {
     CpuDeadline {
         /// The limit.
         limit: Duration,
+        /// What it had used when it was stopped, for the log.
+        used: Duration,
     },
     /// The plugin asked for more memory than its grant allows.
     #[error("the plugin was stopped: it asked for more than {limit} bytes of memory, its limit")]
     MemoryLimit {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The plugin handed over more than its grant allows, such as a giant reply.
+    #[error("the plugin was stopped: it handed over more than {limit} bytes at once, its limit")]
+    DataLimit {
         /// The limit in bytes.
         limit: usize,
     },
@@ -94,6 +102,7 @@ impl Failure {
             Self::Trapped { trap: detail } | Self::Provider { message: detail } | Self::BadReply { reason: detail } => {
                 format!("{self}: {detail}")
             }
+            Self::CpuDeadline { used, .. } => format!("{self}; used when it was stopped: {used:?}"),
             other => other.to_string(),
         }
     }

@@ -97,7 +97,7 @@ pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
     let Invocation { operation, input } = invocation;
     let span = tracing::info_span!("call", plugin = operation.plugin().name(), operation = operation.operation().name);
     async {
-        let permit = operation.plugin().admit()?;
+        let permit = operation.plugin().admit().await?;
         operation.validate(&input)?;
         let outcome = operation.plugin().call(&operation.operation().name, input.to_string(), permit).await;
         outcome.inspect_err(|failure| log(&Span::current(), failure))

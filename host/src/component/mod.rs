@@ -6,6 +6,7 @@ mod check;
 mod plugin;
 mod schema;
 mod specialise;
+mod unfold;
 
 use std::{path::Path, sync::Arc};
 
@@ -25,13 +26,17 @@ use crate::{
     sandbox::{Allowance, Guest, Sandbox},
 };
 
-/// Limits of `describe`: no upstream is asked, so it has a fraction of what a call may take.
+/// Limits of `describe`: no upstream is asked, so it has a fraction of what a call may take. Its description may have 32 MB: the
+/// largest APIs have a few thousand operations of a few kilobytes each.
 const DESCRIBE: Limits = Limits {
     wall: std::time::Duration::from_secs(5),
     cpu: std::time::Duration::from_secs(1),
     memory: 64 << 20,
     concurrency: 1,
-    response: 0,
+    queue: 0,
+    requests: 0,
+    response: 32 << 20,
+    log: 16 << 10,
 };
 
 /// A plugin's file, read.

@@ -1,6 +1,6 @@
 //! A loaded plugin: described, checked, compiled, bound to its grant. What a call needs is all here.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,6 +15,9 @@ use crate::{
     sandbox::{Allowance, Guest, Sandbox},
 };
 
+/// How long a call waits for a place at most. 1 s: most calls end within it, and the caller is told to come back after as much.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A loaded plugin.
 pub struct Plugin {
     name: Arc<str>,
@@ -25,6 +28,7 @@ pub struct Plugin {
     egress: Arc<Egress>,
     limits: Limits,
     permits: Arc<Semaphore>,
+    queue: Semaphore,
 }
 
 /// Leave to run one call. Dropping it makes room for another.
@@ -51,6 +55,7 @@ impl Plugin {
             guest: parts.guest,
             egress: Arc::new(parts.egress),
             permits: Arc::new(Semaphore::new(parts.limits.concurrency)),
+            queue: Semaphore::new(parts.limits.queue),
             limits: parts.limits,
         }
     }
@@ -83,13 +88,22 @@ impl Plugin {
         self.schemas[index].conforms(result)
     }
 
-    /// Asks for leave to run a call.
+    /// Asks for leave to run a call, and waits for a short while in the order of asking. Dropping the future leaves the queue.
     ///
     /// # Errors
-    /// [`Failure::Busy`] when as many calls are running as the grant allows.
-    pub fn admit(&self) -> Result<Permit, Failure> {
-        let permit = self.permits.clone().try_acquire_owned();
-        permit.map_err(|_| Failure::Busy { running: self.limits.concurrency })
+    /// [`Failure::Busy`] when as many calls are running as the grant allows, and no place came free or the queue is full too.
+    pub async fn admit(&self) -> Result<Permit, Failure> {
+        let busy = || Failure::Busy { running: self.limits.concurrency };
+        // No call overtakes those that wait: a place that comes free is theirs before anybody can try.
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = self.queue.try_acquire().map_err(|_| busy())?;
+        let patience = PATIENCE.min(self.limits.wall);
+        match tokio::time::timeout(patience, self.permits.clone().acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| busy()),
+            Err(_elapsed) => Err(busy()),
+        }
     }
 
     /// Runs an operation in a fresh instance. The permit is held until the reply's body has been read or dropped.

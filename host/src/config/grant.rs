@@ -16,6 +16,15 @@ const MAX_WALL_MS: u64 = 3_600_000;
 /// The largest answer that a grant can let pass: a terabyte, to catch bytes that were written for megabytes.
 const MAX_RESPONSE_MB: u64 = 1_000_000;
 
+/// The longest queue that a grant can allow. Each call that waits holds a connection and its input, up to a megabyte.
+const MAX_QUEUE: u64 = 1000;
+
+/// The most requests that a grant can allow one call: more is a job, not a call, and every one is a line in the audit log.
+const MAX_REQUESTS: u64 = 10_000;
+
+/// The most that a grant can let one call log, in kilobytes: it is held in memory until the call ends.
+const MAX_LOG_KB: u64 = 1024;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawGrant {
@@ -44,7 +53,10 @@ struct RawLimits {
     cpu_ms: Option<u64>,
     memory_mb: Option<u64>,
     concurrency: Option<u64>,
+    queue: Option<u64>,
+    requests: Option<u64>,
     response_mb: Option<u64>,
+    log_kb: Option<u64>,
 }
 
 impl Reader {
@@ -110,15 +122,19 @@ impl Reader {
     fn limits(&mut self, key: &str, raw: &RawLimits) -> Limits {
         let default = Limits::default();
         let megabytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).saturating_mul(1 << 20);
-        for (name, value, most) in [
-            ("wall_ms", raw.wall_ms, MAX_WALL_MS),
-            ("cpu_ms", raw.cpu_ms, MAX_WALL_MS),
-            ("memory_mb", raw.memory_mb, (MAX_MEMORY >> 20) as u64),
-            ("concurrency", raw.concurrency, MAX_INSTANCES.into()),
-            ("response_mb", raw.response_mb, MAX_RESPONSE_MB),
+        // The least is 0 where that means none: no waiting, no requests, no log.
+        for (name, value, least, most) in [
+            ("wall_ms", raw.wall_ms, 1, MAX_WALL_MS),
+            ("cpu_ms", raw.cpu_ms, 1, MAX_WALL_MS),
+            ("memory_mb", raw.memory_mb, 1, (MAX_MEMORY >> 20) as u64),
+            ("concurrency", raw.concurrency, 1, MAX_INSTANCES.into()),
+            ("queue", raw.queue, 0, MAX_QUEUE),
+            ("requests", raw.requests, 0, MAX_REQUESTS),
+            ("response_mb", raw.response_mb, 1, MAX_RESPONSE_MB),
+            ("log_kb", raw.log_kb, 0, MAX_LOG_KB),
         ] {
-            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
-                self.problems.push(format!("{key}.{name}: {value}: expected 1 to {most}"));
+            if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+                self.problems.push(format!("{key}.{name}: {value}: expected {least} to {most}"));
             }
         }
         Limits {
@@ -126,7 +142,10 @@ impl Reader {
             cpu: raw.cpu_ms.map_or(default.cpu, Duration::from_millis),
             memory: raw.memory_mb.map_or(default.memory, megabytes),
             concurrency: raw.concurrency.map_or(default.concurrency, |calls| calls as usize),
+            queue: raw.queue.map_or(default.queue, |calls| calls as usize),
+            requests: raw.requests.map_or(default.requests, |requests| requests as usize),
             response: raw.response_mb.map_or(default.response, megabytes),
+            log: raw.log_kb.map_or(default.log, |kilobytes| kilobytes as usize * 1024),
         }
     }
 }

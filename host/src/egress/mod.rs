@@ -59,6 +59,15 @@ pub struct Egress {
     response_limit: usize,
 }
 
+/// A request beyond a call's limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Surplus {
+    /// How many requests a call may make.
+    pub limit: usize,
+    /// Which of those beyond the limit this is, from 1.
+    pub nth: usize,
+}
+
 impl Egress {
     /// Once per plugin load: works out declared ∧ granted and fills in the secrets. The error says all that is missing, with the
     /// lines to add to `airlock.toml`.
@@ -111,6 +120,19 @@ impl Egress {
                 Err(refusal)
             }
         }
+    }
+
+    /// Refuses a request because the call has made as many as its grant allows, which the sandbox counts. Only the first of a call
+    /// gets its line in the audit log: the rest is the same guest insisting, and a guest can't fill the disk.
+    pub fn refuse_surplus<B>(&self, request: &Request<B>, surplus: Surplus) -> Refusal {
+        let more = format!("limits.requests = {}", surplus.limit.saturating_mul(2).max(1));
+        let section = toml_lines::section(&self.plugin, &[more]);
+        let hint = format!("the call has made {} requests, its limit; to allow more: {section}", surplus.limit);
+        let refusal = Refusal::Denied(Denial::new(Rule::Requests, request.method(), request.uri(), hint));
+        if surplus.nth == 1 {
+            Audit::begin(&self.plugin, request).refused(&refusal);
+        }
+        refusal
     }
 
     async fn exchange<B>(

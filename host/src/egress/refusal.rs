@@ -155,6 +155,8 @@ pub enum Rule {
     Granted(Aspect),
     /// No private address behind a public name.
     PrivateAddress,
+    /// No more requests in one call than its limit.
+    Requests,
 }
 
 /// The part of a request that no declaration, or no grant, covers. The order is that of closeness: a request that fails for its
@@ -193,6 +195,7 @@ impl Rule {
             Self::Granted(Aspect::Path) => "path-not-granted",
             Self::Granted(Aspect::Method) => "method-not-granted",
             Self::PrivateAddress => "private-address",
+            Self::Requests => "too-many-requests",
         }
     }
 }

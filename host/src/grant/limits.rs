@@ -1,22 +1,31 @@
-//! The limits of one call, with the reason for each default.
+//! The limits of one call and of a plugin's calls together, with the reason for each default.
 //!
-//! Nothing is enforced here: `sandbox` and `egress` hold a call to its limits.
+//! Nothing is enforced here: `sandbox`, `egress` and `component` hold a call to its limits.
 
 use std::time::Duration;
 
-/// The limits of one call, with the reason for each default.
+/// The limits of one call and of a plugin's calls together, with the reason for each default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The whole call, upstream included. 30 s: agents and gateways give up after 30 to 60 s.
     pub wall: Duration,
     /// The guest's own time on the processor. 200 ms: a compiled document uses well under 1 ms, a busy hand-written provider a few.
     pub cpu: Duration,
-    /// Linear memory of one instance. 64 MB: room for an answer of `response` bytes held and parsed once.
+    /// Linear memory of one instance, and what the host may hold of a structured reply. 64 MB: room for an answer of `response`
+    /// bytes held and parsed once.
     pub memory: usize,
     /// Calls at the same time. 64: what one API usually allows one client.
     pub concurrency: usize,
-    /// One upstream answer. 16 MB: larger ones are downloads, and are granted on purpose.
+    /// Calls that may wait for one of those places. 32: half of a full house again. Most calls end within the second that they
+    /// wait at most; a longer queue would only say later that the plugin is busy. 0 = none waits.
+    pub queue: usize,
+    /// Outbound requests of one call. 100: a provider that joins upstreams makes a handful, one that pages a few dozen.
+    pub requests: usize,
+    /// One upstream answer, and what a guest hands to the host at once, such as its reply. 16 MB: larger ones are downloads, and
+    /// are granted on purpose.
     pub response: usize,
+    /// What one call may log on each of its two streams. 16 KB: a stack trace with its message fits. 0 = nothing.
+    pub log: usize,
 }
 
 impl Default for Limits {
@@ -26,7 +35,10 @@ impl Default for Limits {
             cpu: Duration::from_millis(200),
             memory: 64 << 20,
             concurrency: 64,
+            queue: 32,
+            requests: 100,
             response: 16 << 20,
+            log: 16 << 10,
         }
     }
 }

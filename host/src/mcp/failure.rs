@@ -22,7 +22,7 @@ pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
             format!("{failure}; {}", again(effects))
         }
         Failure::Busy { .. } => failure.to_string(),
-        Failure::CpuDeadline { .. } | Failure::MemoryLimit { .. } => {
+        Failure::CpuDeadline { .. } | Failure::MemoryLimit { .. } | Failure::DataLimit { .. } => {
             format!("{failure}; ask for less at once, or ask the operator for a higher limit")
         }
         Failure::Trapped { .. } | Failure::Provider { .. } | Failure::BadReply { .. } => {
@@ -132,13 +132,18 @@ mod tests {
                 "the call was stopped after 30s, the limit for one call; try again later",
             ),
             (
-                Failure::CpuDeadline { limit: Duration::from_millis(200) },
+                Failure::CpuDeadline { limit: Duration::from_millis(200), used: Duration::from_millis(203) },
                 "the plugin was stopped: it used 200ms of processor time, its limit for one call; \
                  ask for less at once, or ask the operator for a higher limit",
             ),
             (
                 Failure::MemoryLimit { limit: 64 },
                 "the plugin was stopped: it asked for more than 64 bytes of memory, its limit; \
+                 ask for less at once, or ask the operator for a higher limit",
+            ),
+            (
+                Failure::DataLimit { limit: 16 },
+                "the plugin was stopped: it handed over more than 16 bytes at once, its limit; \
                  ask for less at once, or ask the operator for a higher limit",
             ),
             (

@@ -3,7 +3,10 @@
 
 use serde_json::Value as Json;
 
-use super::bindings::{plan as wit_plan, types as wit};
+use super::{
+    bindings::{plan as wit_plan, types as wit},
+    json::Room,
+};
 use crate::{
     contract,
     document::plan,
@@ -21,8 +24,8 @@ pub struct ContractError {
     reason: serde_json::Error,
 }
 
-pub(super) fn description(it: wit::Description) -> Result<contract::Description, ContractError> {
-    let operations = it.operations.into_iter().map(operation);
+pub(super) fn description(it: wit::Description, room: &mut Room) -> Result<contract::Description, ContractError> {
+    let operations = it.operations.into_iter().map(|it| operation(it, room));
     Ok(contract::Description {
         title: it.title,
         summary: it.summary,
@@ -31,10 +34,9 @@ pub(super) fn description(it: wit::Description) -> Result<contract::Description,
     })
 }
 
-fn operation(it: wit::Operation) -> Result<contract::Operation, ContractError> {
-    let schema = |what, json: &str| {
-        serde_json::from_str(json).map_err(|reason| ContractError { what, operation: it.name.clone(), reason })
-    };
+fn operation(it: wit::Operation, room: &mut Room) -> Result<contract::Operation, ContractError> {
+    let mut schema =
+        |what, json: &str| room.read(json).map_err(|reason| ContractError { what, operation: it.name.clone(), reason });
     Ok(contract::Operation {
         input_schema: schema("input schema", &it.input_schema)?,
         output_schema: match &it.output_schema {
@@ -100,29 +102,57 @@ pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>) -> Failure {
     }
 }
 
-pub(super) fn structured(json: &str) -> Result<Reply, Failure> {
-    match serde_json::from_str(json) {
+pub(super) fn structured(json: &str, room: &mut Room) -> Result<Reply, Failure> {
+    match room.read(json) {
         Ok(value) => Ok(Reply::Structured(value)),
         Err(e) => Err(Failure::BadReply { reason: format!("its structured result is not a JSON text: {e}") }),
     }
 }
 
-pub(super) fn content(blocks: Vec<wit::Content>) -> Reply {
-    let blob = |it: wit::Blob| Blob { media_type: it.media_type, data: it.data.into() };
+pub(super) fn content(blocks: Vec<wit::Content>) -> Result<Reply, Failure> {
+    let blob = |it: wit::Blob| Ok(Blob { media_type: media_type(it.media_type)?, data: it.data.into() });
     let blocks = blocks.into_iter().map(|block| match block {
-        wit::Content::Text(text) => Content::Text(text),
-        wit::Content::Image(it) => Content::Image(blob(it)),
-        wit::Content::Audio(it) => Content::Audio(blob(it)),
-        wit::Content::Resource(it) => Content::Resource {
-            uri: it.uri,
-            media_type: it.media_type,
+        wit::Content::Text(text) => Ok(Content::Text(text)),
+        wit::Content::Image(it) => blob(it).map(Content::Image),
+        wit::Content::Audio(it) => blob(it).map(Content::Audio),
+        wit::Content::Resource(it) => Ok(Content::Resource {
+            uri: uri(it.uri)?,
+            media_type: it.media_type.map(media_type).transpose()?,
             contents: match it.contents {
                 wit::ResourceContents::Text(text) => Contents::Text(text),
                 wit::ResourceContents::Binary(data) => Contents::Binary(data.into()),
             },
-        },
+        }),
     });
-    Reply::Content(blocks.collect())
+    blocks.collect::<Result<_, _>>().map(Reply::Content)
+}
+
+/// Takes what can stand in a header: `type/subtype`, with parameters or without.
+fn media_type(it: String) -> Result<String, Failure> {
+    let is_token =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
+    let (essence, parameters) = it.split_once(';').unwrap_or((&it, ""));
+    let is_essence = essence.trim_end().split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
+    match is_essence && parameters.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        true => Ok(it),
+        false => Err(bad_text("not a media type", &it)),
+    }
+}
+
+/// Takes an absolute URI.
+fn uri(it: String) -> Result<String, Failure> {
+    let is_printable = it.bytes().all(|b| matches!(b, b'!'..=b'~'));
+    match is_printable && url::Url::parse(&it).is_ok() {
+        true => Ok(it),
+        false => Err(bad_text("not an absolute URI", &it)),
+    }
+}
+
+fn bad_text(what: &str, text: &str) -> Failure {
+    /// Enough to find it in the provider's code.
+    const SHOWN: usize = 100;
+    let shown: String = text.chars().take(SHOWN).collect();
+    Failure::BadReply { reason: format!("its content has what is {what}: {shown:?}") }
 }
 
 impl From<&plan::Plan> for wit_plan::Plan {
@@ -239,4 +269,40 @@ fn wit_upstream(it: &contract::Upstream) -> wit::Upstream {
         value: it.value.clone(),
     });
     wit::Upstream { base_url: it.base_url.clone(), methods: it.methods.clone(), credentials: credentials.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_and_uris_are_checked() {
+        for (text, good) in [
+            ("image/png", true),
+            ("text/plain; charset=utf-8", true),
+            ("application/vnd.api+json", true),
+            ("", false),
+            ("png", false),
+            ("/png", false),
+            ("image/", false),
+            ("image/p ng", false),
+            ("text/html\r\nset-cookie: a=b", false),
+            ("text/html; a=\u{7f}", false),
+            ("bild/größe", false),
+        ] {
+            assert_eq!(media_type(text.to_owned()).is_ok(), good, "{text:?}");
+        }
+        for (text, good) in [
+            ("users://7", true),
+            ("https://api.example.com/users/7?x=y#z", true),
+            ("urn:isbn:1", true),
+            ("", false),
+            ("users/7", false),
+            ("/etc/passwd", false),
+            ("https://a b/", false),
+            ("users://7\nx", false),
+        ] {
+            assert_eq!(uri(text.to_owned()).is_ok(), good, "{text:?}");
+        }
+    }
 }

@@ -10,10 +10,7 @@ use std::{
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// What one call may log on each stream. A stack trace with its message fits; what is more is dropped, and the log says so.
-const LIMIT: usize = 16 * 1024;
-
-/// The lines of it: each is an event of its own in the host's log.
+/// The lines that one call may log on each stream, however short they are: each is an event of its own in the host's log.
 const MAX_LINES: usize = 200;
 
 /// One stream of one call. Its clones are the same stream.
@@ -23,6 +20,8 @@ pub(super) struct GuestLog(Arc<Stream>);
 struct Stream {
     plugin: Arc<str>,
     name: &'static str,
+    /// The bytes that are kept; what is more is dropped, and the log says so.
+    limit: usize,
     written: Mutex<Written>,
 }
 
@@ -34,8 +33,8 @@ struct Written {
 }
 
 impl GuestLog {
-    pub(super) fn new(plugin: Arc<str>, name: &'static str) -> Self {
-        Self(Arc::new(Stream { plugin, name, written: Mutex::default() }))
+    pub(super) fn new(plugin: Arc<str>, name: &'static str, limit: usize) -> Self {
+        Self(Arc::new(Stream { plugin, name, limit, written: Mutex::default() }))
     }
 }
 
@@ -73,7 +72,7 @@ impl StdoutStream for GuestLog {
 impl AsyncWrite for GuestLog {
     fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut written = self.0.written.lock().expect("no panic while held");
-        let room = LIMIT - written.kept.len();
+        let room = self.0.limit - written.kept.len();
         written.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         written.total += bytes.len();
         Poll::Ready(Ok(bytes.len()))

@@ -5,56 +5,35 @@
 mod bindings;
 mod body;
 mod convert;
+mod engine;
+mod json;
 mod log;
 mod meter;
 mod state;
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap,
+    Engine, Store, Trap,
     component::{Component, Linker},
 };
-use wasmtime_wasi::p2::bindings as wasi;
 
+pub use self::engine::{MAX_INSTANCES, MAX_MEMORY};
 use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
-    meter::{Metered, Overrun},
+    json::Room,
+    meter::{Metered, Overrun, SlowLane},
     state::{Outbound, State},
 };
 use crate::{
     contract::Description, document::plan::Plan, egress::Egress, failure::Failure, grant::Limits, invoke::Reply,
 };
 
-/// How often a running guest gives the thread back, and so the grain of the processor-time limit. 5 ms: other calls on the same
-/// thread wait no longer than that for a guest that loops, and 200 wake-ups a second cost nothing that can be measured.
-const TICK: Duration = Duration::from_millis(5);
-
-/// Instances at the same time over all plugins. 1 000 is more calls than one process with the default limits of 64 per plugin
-/// usually holds; each costs address space only (4 GiB of 128 TiB) until it is used.
-pub const MAX_INSTANCES: u32 = 1000;
-
-/// What a component may be built of. A provider is a handful of core modules: its own, and the adapters that its toolchain adds.
-/// The pool has room for as many of each when every instance takes all that it may: no plugin's build can use up another's share.
-const MAX_CORE_INSTANCES_PER_COMPONENT: u32 = 8;
-
-/// Linear memories of one component: its own, and an adapter's.
-const MAX_MEMORIES_PER_COMPONENT: u32 = 2;
-
-/// Tables of one component: one for each core module that has indirect calls.
-const MAX_TABLES_PER_COMPONENT: u32 = 8;
-
-/// The largest memory that a grant can allow: the pool is made with slots of this size.
-pub const MAX_MEMORY: usize = 1 << 30;
-
 /// The engine that everything is compiled for and runs in.
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<State>,
+    lane: SlowLane,
 }
 
 /// A component that is compiled, linked and ready to be instantiated.
@@ -83,10 +62,9 @@ impl Sandbox {
     /// # Errors
     /// The machine can't run the engine, e.g. because the address space is limited.
     pub fn new() -> wasmtime::Result<Self> {
-        let engine = Engine::new(&config())?;
-        start_clock(&engine)?;
-        let linker = linker(&engine)?;
-        Ok(Self { engine, linker })
+        let engine = engine::start()?;
+        let linker = engine::linker(&engine)?;
+        Ok(Self { engine, linker, lane: SlowLane::of_this_machine() })
     }
 
     /// Compiles a component and links it. Takes seconds of processor time: not for an async thread.
@@ -104,7 +82,7 @@ impl Sandbox {
     /// # Errors
     /// As for any call; [`Failure::BadReply`] when the description can't be read.
     pub async fn describe(&self, guest: &Guest, allowance: Allowance) -> Result<Description, Failure> {
-        let mut call = Call::new(&self.engine, allowance);
+        let mut call = Call::new(self, allowance);
         let described = call
             .run(async |store| {
                 let capability = guest.0.instantiate_async(&mut *store).await?;
@@ -113,7 +91,8 @@ impl Sandbox {
             })
             .await?
             .map_err(|failure| call.failure(failure))?;
-        convert::description(described).map_err(|e| Failure::BadReply { reason: e.to_string() })
+        let mut room = Room::of(call.limits.memory);
+        convert::description(described, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
     }
 
     /// Carries out one operation in a fresh instance.
@@ -127,7 +106,7 @@ impl Sandbox {
         operation: &str,
         input: String,
     ) -> Result<Reply, Failure> {
-        let mut call = Call::new(&self.engine, allowance);
+        let mut call = Call::new(self, allowance);
         let reply = call
             .run(async |store| {
                 let capability = guest.0.instantiate_async(&mut *store).await?;
@@ -194,21 +173,27 @@ impl Allowance {
 struct Call {
     store: Store<State>,
     limits: Limits,
+    lane: SlowLane,
     started: Instant,
 }
 
 impl Call {
-    fn new(engine: &Engine, allowance: Allowance) -> Self {
-        Self { limits: allowance.limits.clone(), started: Instant::now(), store: store(engine, allowance) }
+    fn new(sandbox: &Sandbox, allowance: Allowance) -> Self {
+        Self {
+            limits: allowance.limits.clone(),
+            lane: sandbox.lane.clone(),
+            started: Instant::now(),
+            store: store(&sandbox.engine, allowance),
+        }
     }
 
     /// Runs guest code until it is done or a limit is reached. Dropping the future stops the guest where it stands.
     async fn run<T>(&mut self, code: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
         let left = self.limits.wall.saturating_sub(self.started.elapsed());
-        let metered = Metered::new(code(&mut self.store), self.limits.cpu);
+        let metered = Metered::new(code(&mut self.store), self.limits.cpu, self.lane.clone());
         match tokio::time::timeout(left, metered).await {
             Err(_elapsed) => Err(Failure::WallDeadline { limit: self.limits.wall }),
-            Ok(Err(Overrun)) => Err(Failure::CpuDeadline { limit: self.limits.cpu }),
+            Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: self.limits.cpu, used }),
             Ok(Ok(Err(trap))) => Err(self.trapped(&trap)),
             Ok(Ok(Ok(value))) => Ok(value),
         }
@@ -220,6 +205,9 @@ impl Call {
         }
         if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
             return Failure::Busy { running: MAX_INSTANCES as usize };
+        }
+        if is_surfeit(trap) {
+            return Failure::DataLimit { limit: self.limits.response };
         }
         let what = match trap.downcast_ref::<Trap>() {
             Some(code) => format!("{code}: {trap:?}"),
@@ -236,8 +224,8 @@ impl Call {
 
     fn reply(mut self, reply: wit::Reply) -> Result<Reply, Failure> {
         match reply {
-            wit::Reply::Structured(json) => convert::structured(&json),
-            wit::Reply::Content(blocks) => Ok(convert::content(blocks)),
+            wit::Reply::Structured(json) => convert::structured(&json, &mut Room::of(self.limits.memory)),
+            wit::Reply::Content(blocks) => convert::content(blocks),
             wit::Reply::Upstream(response) => {
                 let outbound = self.store.data().outbound.clone();
                 let response = self.store.data_mut().take(response)?;
@@ -247,72 +235,22 @@ impl Call {
     }
 }
 
+/// True when the guest handed over more than [`store`] allows. The engine has no type for it that could be asked for; the boundary
+/// tests notice when the words change.
+fn is_surfeit(trap: &wasmtime::Error) -> bool {
+    trap.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
     let deadline = tokio::time::Instant::now() + allowance.limits.wall;
-    let outbound = Outbound::new(allowance.egress, deadline);
-    let state = State::new(&allowance.plugin, outbound, allowance.limits.memory);
+    let outbound = Outbound::new(allowance.egress, deadline, allowance.limits.requests);
+    let state = State::new(&allowance.plugin, outbound, &allowance.limits);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
+    // What the host copies out of a guest for one call or reply, counted as often as the guest points at it: a million strings that
+    // all lie at the same place would be a million copies.
+    store.set_hostcall_fuel(allowance.limits.response);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store
-}
-
-fn config() -> Config {
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES_PER_COMPONENT)
-        .total_memories(MAX_INSTANCES * MAX_MEMORIES_PER_COMPONENT)
-        .total_tables(MAX_INSTANCES * MAX_TABLES_PER_COMPONENT)
-        .total_stacks(MAX_INSTANCES)
-        .max_core_instances_per_component(MAX_CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(MAX_MEMORIES_PER_COMPONENT)
-        .max_tables_per_component(MAX_TABLES_PER_COMPONENT)
-        .max_memory_size(MAX_MEMORY)
-        // Resets only the pages that a call has touched: half the cost of a call otherwise.
-        .pagemap_scan(wasmtime::Enabled::Auto);
-    let mut config = Config::new();
-    config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .epoch_interruption(true)
-        // No guest of this contract uses WASI 0.3, and its bookkeeping costs every call.
-        .concurrency_support(false);
-    config
-}
-
-/// The clock runs as long as the engine is used: it holds it weakly.
-fn start_clock(engine: &Engine) -> wasmtime::Result<()> {
-    let engine = engine.weak();
-    thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(TICK);
-        }
-    })?;
-    Ok(())
-}
-
-/// What a guest can import: HTTP through the mediator, and what a standard library needs to start. No sockets.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    use wasmtime_wasi::{
-        cli::{WasiCli, WasiCliView},
-        filesystem::{WasiFilesystem, WasiFilesystemView},
-        random::{WasiRandom, WasiRandomView as _},
-    };
-    let mut linker = Linker::new(engine);
-    let l = &mut linker;
-    wasmtime_wasi_http::p2::add_to_linker_async(l)?;
-    wasi::cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    wasi::filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    wasi::filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    wasi::random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    wasi::random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    Ok(linker)
 }

@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http_body_util::BodyExt;
@@ -17,17 +20,22 @@ use wasmtime_wasi_http::{
     p2::types::HostIncomingResponse,
 };
 
-use super::log::GuestLog;
+use super::{engine::MAX_TABLE_ENTRIES, log::GuestLog};
 use crate::{
-    egress::{Egress, Refusal},
+    egress::{Egress, Refusal, Surplus},
     failure::Failure,
+    grant::Limits,
 };
-
-/// Entries of one table. Rust guests have a few hundred functions in theirs; 100 000 is 800 kB at most.
-const MAX_TABLE_ENTRIES: usize = 100_000;
 
 /// Resources that one call may hold. A request with its body, headers, streams and pollables is about ten.
 const MAX_RESOURCES: usize = 1000;
+
+/// The header fields of one request that a guest builds. 64 kB: upstreams take 8 to 16. If every resource of a call were headers of
+/// that size, it would be the memory that a call has by default.
+const MAX_HEADERS: usize = 64 << 10;
+
+/// Random bytes at once. 64 kB: keys and nonces have 32 bytes.
+const MAX_RANDOM: u64 = 64 << 10;
 
 pub(super) struct State {
     table: ResourceTable,
@@ -50,21 +58,18 @@ struct Memory {
 }
 
 impl State {
-    pub(super) fn new(plugin: &Arc<str>, outbound: Outbound, memory_limit: usize) -> Self {
+    pub(super) fn new(plugin: &Arc<str>, outbound: Outbound, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MAX_HEADERS);
         // No arguments, no environment, no directories, no sockets: the builder's defaults. The log is all that there is.
         let wasi = WasiCtx::builder()
-            .stdout(GuestLog::new(plugin.clone(), "stdout"))
-            .stderr(GuestLog::new(plugin.clone(), "stderr"))
+            .stdout(GuestLog::new(plugin.clone(), "stdout", limits.log))
+            .stderr(GuestLog::new(plugin.clone(), "stderr", limits.log))
+            .max_random_size(MAX_RANDOM)
             .build();
-        Self {
-            table,
-            wasi,
-            http: WasiHttpCtx::new(),
-            outbound,
-            memory: Memory { used: 0, limit: memory_limit, denied: false },
-        }
+        Self { table, wasi, http, outbound, memory: Memory { used: 0, limit: limits.memory, denied: false } }
     }
 
     /// True when the guest asked for more memory than its limit: the trap that follows is a consequence.
@@ -108,18 +113,37 @@ impl ResourceLimiter for State {
     }
 }
 
-/// The door to the mediator for one call. Its clones share the memory of what was refused.
+/// The door to the mediator for one call. Its clones share the count of requests and the memory of what was refused.
 #[derive(Clone)]
 pub(super) struct Outbound {
     egress: Option<Arc<Egress>>,
     deadline: Instant,
+    limit: usize,
+    /// The requests so far, those that were refused included: deciding about a request costs something too.
+    requests: Arc<AtomicUsize>,
     in_flight: Arc<Semaphore>,
     refusal: Arc<Mutex<Option<Refusal>>>,
 }
 
 impl Outbound {
-    pub(super) fn new(egress: Option<Arc<Egress>>, deadline: Instant) -> Self {
-        Self { egress, deadline, in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)), refusal: Arc::default() }
+    pub(super) fn new(egress: Option<Arc<Egress>>, deadline: Instant, limit: usize) -> Self {
+        Self {
+            egress,
+            deadline,
+            limit,
+            requests: Arc::default(),
+            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            refusal: Arc::default(),
+        }
+    }
+
+    /// Counts a request. The error says by how many the call is over its limit.
+    fn count(&self) -> Result<(), Surplus> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        match number.checked_sub(self.limit) {
+            None | Some(0) => Ok(()),
+            Some(nth) => Err(Surplus { limit: self.limit, nth }),
+        }
     }
 
     /// The latest refusal, if there was any.
@@ -160,10 +184,12 @@ impl WasiHttpHooks for Outbound {
         _options: Option<RequestOptions>,
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
-        let Self { egress, deadline, in_flight, refusal } = self.clone();
+        let counted = self.count();
+        let Self { egress, deadline, in_flight, refusal, .. } = self.clone();
         Box::new(async move {
             // `describe` has no mediator: a provider says what it needs before anything is granted.
             let egress = egress.ok_or(HttpError::HttpRequestDenied)?;
+            counted.map_err(|surplus| note(&refusal, egress.refuse_surplus(&request, surplus)))?;
             let permit = in_flight.acquire_owned().await.expect("never closed");
             let sent = Pin::from(Box::new(egress.send(request, deadline))).await;
             let response = sent.map_err(|it| note(&refusal, it))?;
