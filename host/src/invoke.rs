@@ -1,14 +1,14 @@
 //! The narrow waist: every call of every door passes here. Validate the input, run the operation in a fresh instance, hand back
 //! the reply.
 //!
-//! It doesn't know who asks: REST, MCP and the command line make the same [`Invocation`] and render the same outcome.
+//! It treats all callers alike: REST, MCP and the command line make the same [`Invocation`] and render the same outcome.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use serde_json::Value;
 use tracing::{Instrument, Span};
 
-use crate::{catalog::OperationRef, failure::Failure};
+use crate::{caller::Caller, catalog::OperationRef, failure::Failure};
 
 /// A call: which operation, with which input.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Invocation {
     pub operation: OperationRef,
     /// The input, a JSON object. Not validated yet.
     pub input: Value,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// A successful call's result.
@@ -94,12 +96,12 @@ pub enum Contents {
 /// # Errors
 /// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once.
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
-    let Invocation { operation, input } = invocation;
+    let Invocation { operation, input, caller } = invocation;
     let span = tracing::info_span!("call", plugin = operation.plugin().name(), operation = operation.operation().name);
     async {
         let permit = operation.plugin().admit().await?;
         operation.validate(&input)?;
-        let outcome = operation.plugin().call(&operation.operation().name, input.to_string(), permit).await;
+        let outcome = operation.plugin().call(&operation.operation().name, input.to_string(), caller, permit).await;
         outcome.inspect_err(|failure| log(&Span::current(), failure))
     }
     .instrument(span.clone())

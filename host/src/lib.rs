@@ -4,6 +4,7 @@
 //! A request's way: `rest` | `mcp` | `cli` -> [`invoke`] -> ([`catalog`]) -> `sandbox` -> guest -> `wasi:http` -> [`egress`] -> upstream.
 
 pub mod app;
+pub mod caller;
 pub mod catalog;
 pub mod cli;
 pub mod component;

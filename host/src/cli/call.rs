@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Call, CliError, check, config, plugin_name};
 use crate::{
+    caller::{Caller, Door},
     catalog::{Catalog, OperationRef},
     component::{Loader, Plugin},
     invoke::{Content, Contents, Invocation, Reply, invoke},
@@ -22,7 +23,7 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
     catalog.put(plugin).expect("one plugin collides with nothing");
     let operation = find(&catalog, &name, &args.operation)?;
     let input = input(&operation, &args)?;
-    let reply = invoke(Invocation { operation, input }).await?;
+    let reply = invoke(Invocation { operation, input, caller: Caller { door: Door::Cli, peer: None } }).await?;
     print(reply).await
 }
 

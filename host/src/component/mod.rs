@@ -8,7 +8,7 @@ mod schema;
 mod specialise;
 mod unfold;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 pub use self::{
     check::{ContractFault, inspect},
@@ -24,19 +24,6 @@ use crate::{
     failure::Failure,
     grant::{Grant, Limits},
     sandbox::{Allowance, Guest, Sandbox},
-};
-
-/// Limits of `describe`: no upstream is asked, so it has a fraction of what a call may take. Its description may have 32 MB: the
-/// largest APIs have a few thousand operations of a few kilobytes each.
-const DESCRIBE: Limits = Limits {
-    wall: std::time::Duration::from_secs(5),
-    cpu: std::time::Duration::from_secs(1),
-    memory: 64 << 20,
-    concurrency: 1,
-    queue: 0,
-    requests: 0,
-    response: 32 << 20,
-    log: 16 << 10,
 };
 
 /// A plugin's file, read.
@@ -165,8 +152,23 @@ struct Prepared {
     schemas: Vec<Schemas>,
 }
 
+/// What `describe` may use: no upstream is asked, so it has a fraction of what a call may take. Its description may have 32 MB: the
+/// largest APIs have a few thousand operations of a few kilobytes each.
 fn describing() -> Allowance {
-    Allowance { plugin: Arc::from("describe"), egress: None, limits: DESCRIBE }
+    let limits = Limits {
+        wall: Duration::from_secs(5),
+        cpu: Duration::from_secs(1),
+        requests: 0,
+        response: 32 << 20,
+        ..Limits::default()
+    };
+    Allowance {
+        plugin: Arc::from("describe"),
+        operation: Arc::from("describe"),
+        caller: Arc::from("host"),
+        egress: None,
+        limits,
+    }
 }
 
 fn cannot_compile(error: wasmtime::Error) -> LoadError {

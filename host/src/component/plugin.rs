@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::schema::Schemas;
 use crate::{
+    caller::Caller,
     contract::Description,
     egress::Egress,
     failure::Failure,
@@ -110,10 +111,15 @@ impl Plugin {
     ///
     /// # Errors
     /// Every way in which a call can fail.
-    pub async fn call(&self, operation: &str, input: String, permit: Permit) -> Result<Reply, Failure> {
-        let allowance =
-            Allowance { plugin: self.name.clone(), egress: Some(self.egress.clone()), limits: self.limits.clone() };
-        let reply = self.sandbox.call(&self.guest, allowance, operation, input).await?;
+    pub async fn call(&self, operation: &str, input: String, caller: Caller, permit: Permit) -> Result<Reply, Failure> {
+        let allowance = Allowance {
+            plugin: self.name.clone(),
+            operation: operation.into(),
+            caller: caller.to_string().into(),
+            egress: Some(self.egress.clone()),
+            limits: self.limits.clone(),
+        };
+        let reply = self.sandbox.call(&self.guest, allowance, input).await?;
         Ok(reply.holding(permit))
     }
 }

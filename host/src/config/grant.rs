@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use super::Reader;
+use super::{
+    Reader,
+    outbound::{RawRetries, RawTls},
+};
 use crate::{
     grant::{Destination, Grant, Limits, MissingSecret, Rewrite, Secret},
     sandbox::{MAX_INSTANCES, MAX_MEMORY},
@@ -13,8 +16,20 @@ use crate::{
 /// The longest that a grant can let a call take: an hour. No client waits longer, and a clock can be set that far ahead.
 const MAX_WALL_MS: u64 = 3_600_000;
 
-/// The largest answer that a grant can let pass: a terabyte, to catch bytes that were written for megabytes.
-const MAX_RESPONSE_MB: u64 = 1_000_000;
+/// The largest answer or request that a grant can let pass: a terabyte, to catch bytes that were written for megabytes.
+const MAX_BODY_MB: u64 = 1_000_000;
+
+/// The most header fields that a grant can let pass. 1 000: beyond that no server goes, and each costs memory before it is seen.
+const MAX_HEADERS: u64 = 1000;
+
+/// The smallest header section: 8 KB, which is the least that the client can read, and what the most modest servers accept.
+const MIN_HEADER_KB: u64 = 8;
+
+/// The largest header section: a megabyte, which 64 calls at the same time may hold.
+const MAX_HEADER_KB: u64 = 1024;
+
+/// The highest rate: a million requests a second, more than one process sends.
+const MAX_RATE: u64 = 1_000_000;
 
 /// The longest queue that a grant can allow. Each call that waits holds a connection and its input, up to a megabyte.
 const MAX_QUEUE: u64 = 1000;
@@ -35,6 +50,11 @@ pub(super) struct RawGrant {
     secrets: BTreeMap<String, RawSecret>,
     #[serde(default)]
     upstreams: BTreeMap<String, String>,
+    redirects: Option<u64>,
+    #[serde(default)]
+    retries: RawRetries,
+    #[serde(default)]
+    tls: RawTls,
     #[serde(default)]
     limits: RawLimits,
 }
@@ -57,6 +77,13 @@ struct RawLimits {
     requests: Option<u64>,
     response_mb: Option<u64>,
     log_kb: Option<u64>,
+    request_mb: Option<u64>,
+    headers: Option<u64>,
+    header_kb: Option<u64>,
+    connect_ms: Option<u64>,
+    first_byte_ms: Option<u64>,
+    idle_ms: Option<u64>,
+    requests_per_second: Option<u64>,
 }
 
 impl Reader {
@@ -77,6 +104,9 @@ impl Reader {
             rewrites,
             methods: raw.methods.map(|methods| self.methods(key, methods)),
             secrets: raw.secrets.into_iter().map(|(name, source)| (name, self.secret(source))).collect(),
+            redirects: self.redirects(key, raw.redirects),
+            retries: self.retries(&format!("{key}.retries"), raw.retries),
+            tls: self.tls(&format!("{key}.tls"), &raw.tls),
             limits: self.limits(&format!("{key}.limits"), &raw.limits),
         }
     }
@@ -91,7 +121,7 @@ impl Reader {
         }
     }
 
-    fn methods(&mut self, key: &str, methods: Vec<String>) -> Vec<String> {
+    pub(super) fn methods(&mut self, key: &str, methods: Vec<String>) -> Vec<String> {
         for method in &methods {
             if method.is_empty() || !method.chars().all(|c| c.is_ascii_uppercase()) {
                 self.problems.push(format!("{key}.methods: {method:?}: expected a method in capitals, such as GET"));
@@ -123,18 +153,25 @@ impl Reader {
         let default = Limits::default();
         let megabytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).saturating_mul(1 << 20);
         // The least is 0 where that means none: no waiting, no requests, no log.
-        for (name, value, least, most) in [
-            ("wall_ms", raw.wall_ms, 1, MAX_WALL_MS),
-            ("cpu_ms", raw.cpu_ms, 1, MAX_WALL_MS),
-            ("memory_mb", raw.memory_mb, 1, (MAX_MEMORY >> 20) as u64),
-            ("concurrency", raw.concurrency, 1, MAX_INSTANCES.into()),
-            ("queue", raw.queue, 0, MAX_QUEUE),
-            ("requests", raw.requests, 0, MAX_REQUESTS),
-            ("response_mb", raw.response_mb, 1, MAX_RESPONSE_MB),
-            ("log_kb", raw.log_kb, 0, MAX_LOG_KB),
+        for (name, value, range) in [
+            ("wall_ms", raw.wall_ms, 1..=MAX_WALL_MS),
+            ("cpu_ms", raw.cpu_ms, 1..=MAX_WALL_MS),
+            ("memory_mb", raw.memory_mb, 1..=(MAX_MEMORY >> 20) as u64),
+            ("concurrency", raw.concurrency, 1..=MAX_INSTANCES.into()),
+            ("queue", raw.queue, 0..=MAX_QUEUE),
+            ("requests", raw.requests, 0..=MAX_REQUESTS),
+            ("response_mb", raw.response_mb, 1..=MAX_BODY_MB),
+            ("log_kb", raw.log_kb, 0..=MAX_LOG_KB),
+            ("request_mb", raw.request_mb, 1..=MAX_BODY_MB),
+            ("headers", raw.headers, 1..=MAX_HEADERS),
+            ("header_kb", raw.header_kb, MIN_HEADER_KB..=MAX_HEADER_KB),
+            ("connect_ms", raw.connect_ms, 1..=MAX_WALL_MS),
+            ("first_byte_ms", raw.first_byte_ms, 1..=MAX_WALL_MS),
+            ("idle_ms", raw.idle_ms, 1..=MAX_WALL_MS),
+            ("requests_per_second", raw.requests_per_second, 1..=MAX_RATE),
         ] {
-            if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
-                self.problems.push(format!("{key}.{name}: {value}: expected {least} to {most}"));
+            if let Some(value) = value.filter(|value| !range.contains(value)) {
+                self.problems.push(format!("{key}.{name}: {value}: expected {} to {}", range.start(), range.end()));
             }
         }
         Limits {
@@ -146,6 +183,13 @@ impl Reader {
             requests: raw.requests.map_or(default.requests, |requests| requests as usize),
             response: raw.response_mb.map_or(default.response, megabytes),
             log: raw.log_kb.map_or(default.log, |kilobytes| kilobytes as usize * 1024),
+            request: raw.request_mb.map_or(default.request, megabytes),
+            headers: raw.headers.map_or(default.headers, |fields| fields as usize),
+            header_bytes: raw.header_kb.map_or(default.header_bytes, |size| (size as usize).saturating_mul(1 << 10)),
+            connect: raw.connect_ms.map_or(default.connect, Duration::from_millis),
+            first_byte: raw.first_byte_ms.map(Duration::from_millis).or(default.first_byte),
+            idle: raw.idle_ms.map_or(default.idle, Duration::from_millis),
+            requests_per_second: raw.requests_per_second.map(|rate| rate as u32).or(default.requests_per_second),
         }
     }
 }

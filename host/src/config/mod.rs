@@ -4,6 +4,7 @@
 //! loading, not the host from starting.
 
 mod grant;
+mod outbound;
 
 use std::{
     collections::BTreeMap,

@@ -1,13 +1,23 @@
-//! One line in the log for each outbound request, whatever becomes of it.
+//! One line in the log for each outbound request and for each decision: every attempt and every redirect is a line of its own.
 //!
-//! No query, no header and no body gets in: they hold callers' data and may hold secrets.
+//! No query, no header and no body gets in: they hold callers' data and may hold secrets. Nor can a line be forged: every text is
+//! quoted, line breaks and control characters escaped, by the formatter that writes it.
 
 use std::sync::Arc;
 
-use http::Request;
+use http::{Method, Uri};
 use tokio::time::Instant;
 
-use super::refusal::Refusal;
+use super::{Context, refusal::Refusal};
+
+/// The place of a request in what the guest has asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// How many redirects led here.
+    pub(super) hop: usize,
+    /// The how-manieth attempt it is, from 1 on.
+    pub(super) attempt: u32,
+}
 
 /// The target of the audit's lines: by it they are told apart from the rest of the log.
 pub const AUDIT: &str = "airlock::audit";
@@ -15,9 +25,14 @@ pub const AUDIT: &str = "airlock::audit";
 /// What is known about one outbound request. It writes its line when it is dropped, so that no way out can forget it.
 pub(super) struct Audit {
     plugin: Arc<str>,
+    operation: Arc<str>,
+    caller: Arc<str>,
+    step: Step,
     method: String,
     host: String,
     path: String,
+    /// The peer's with its port, where there was a connection; the refused one where there was none for that reason.
+    address: Option<String>,
     started: Instant,
     decision: &'static str,
     outcome: &'static str,
@@ -27,13 +42,17 @@ pub(super) struct Audit {
 
 impl Audit {
     /// The host and the path as the plugin asked for them, cut where only a hostile one gets: a guest can't fill the disk.
-    pub(super) fn begin<B>(plugin: &Arc<str>, request: &Request<B>) -> Self {
+    pub(super) fn begin(plugin: &Arc<str>, context: &Context, step: Step, method: &Method, uri: &Uri) -> Self {
         let cut = |text: &str| text.chars().take(256).collect();
         Self {
             plugin: Arc::clone(plugin),
-            method: cut(request.method().as_str()),
-            host: cut(request.uri().host().unwrap_or_default()),
-            path: cut(request.uri().path()),
+            operation: Arc::clone(&context.operation),
+            caller: Arc::clone(&context.caller),
+            step,
+            method: cut(method.as_str()),
+            host: cut(uri.host().unwrap_or_default()),
+            path: cut(uri.path()),
+            address: None,
             started: Instant::now(),
             decision: "permitted",
             outcome: "abandoned",
@@ -46,9 +65,13 @@ impl Audit {
         &self.host
     }
 
+    pub(super) fn address(&mut self, address: &impl ToString) {
+        self.address = Some(address.to_string());
+    }
+
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         match refusal {
-            Refusal::Denied(_) => {
+            Refusal::Denied(_) | Refusal::RateLimited { .. } | Refusal::CircuitOpen { .. } => {
                 self.decision = refusal.name();
                 self.outcome = "denied";
             }
@@ -64,8 +87,9 @@ impl Audit {
         self.bytes += bytes;
     }
 
-    pub(super) fn complete(&mut self) {
-        self.outcome = "complete";
+    /// How it ended, where nothing was refused.
+    pub(super) fn ended(&mut self, outcome: &'static str) {
+        self.outcome = outcome;
     }
 }
 
@@ -74,9 +98,14 @@ impl Drop for Audit {
         tracing::info!(
             target: AUDIT,
             plugin = &*self.plugin,
+            operation = &*self.operation,
+            caller = &*self.caller,
+            hop = self.step.hop,
+            attempt = self.step.attempt,
             method = self.method,
             host = self.host,
             path = self.path,
+            address = self.address,
             decision = self.decision,
             outcome = self.outcome,
             status = self.status,

@@ -1,8 +1,10 @@
 //! Which header fields pass from a guest to an upstream and back.
 //!
-//! Credentials are added later, in `credentials`. Values aren't looked at, except the length that a guest announces.
+//! Credentials are added later, in `credentials`. Values aren't looked at; how many fields and bytes there are, is.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+
+use super::refusal::Excess;
 
 /// Sent where a guest sets none: upstreams ask for one, and their operators see whom to ask.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("airlock/", env!("CARGO_PKG_VERSION")));
@@ -35,22 +37,33 @@ const DROPPED: &[&str] = &[
 /// Fields of an answer that belong to the connection, beside `proxy-…`.
 const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
-/// Makes the header of the request that is sent from the guest's. `exact_length` is the body's, where it is known.
-pub(super) fn outgoing(mut headers: HeaderMap, exact_length: Option<u64>) -> HeaderMap {
-    // A body that streams out of a guest doesn't know its length, but the guest may have announced it. Kept, it spares upstreams
-    // the chunked encoding that some can't read; the client holds the body to it.
-    let announced = match (exact_length, single_number(&headers, &header::CONTENT_LENGTH)) {
-        (None, Some(length)) => Some(HeaderValue::from(length)),
-        _ => None,
-    };
+/// Makes the header of the request that is sent from the guest's. The length is the body's business.
+pub(super) fn outgoing(mut headers: HeaderMap) -> HeaderMap {
     remove(&mut headers, DROPPED);
-    if let Some(length) = announced {
-        headers.insert(header::CONTENT_LENGTH, length);
-    }
     // A secret can't be found in a compressed answer, nor its true size seen.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
     headers
+}
+
+/// What one header section may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) fields: usize,
+    pub(super) bytes: usize,
+}
+
+impl Bounds {
+    /// Holds a guest's request to them, its address included: upstreams read both into one buffer.
+    pub(super) fn check(self, uri: &Uri, headers: &HeaderMap) -> Result<(), Excess> {
+        if headers.len() > self.fields {
+            return Err(Excess::Fields(self.fields));
+        }
+        let address = uri.path_and_query().map_or(0, |text| text.as_str().len());
+        // A colon, a space and a line break.
+        let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        if address + fields > self.bytes { Err(Excess::Header(self.bytes)) } else { Ok(()) }
+    }
 }
 
 /// Takes out of an answer what was meant for this connection only.
@@ -74,14 +87,6 @@ fn is_listed(name: &HeaderName, list: &[&str]) -> bool {
     list.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
 }
 
-fn single_number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
-    let mut values = headers.get_all(name).iter();
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else {
-        return None;
-    };
-    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,32 +97,41 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
-    fn check(guests: &[(&str, &str)], exact_length: Option<u64>, sent: &[(&str, &str)]) {
+    fn check(guests: &[(&str, &str)], sent: &[(&str, &str)]) {
         let mut expected = map(&[("accept-encoding", "identity"), ("user-agent", "airlock")]);
         expected.insert("user-agent", USER_AGENT);
         expected.extend(map(sent));
-        assert_eq!(outgoing(map(guests), exact_length), expected, "{guests:?}");
+        assert_eq!(outgoing(map(guests)), expected, "{guests:?}");
     }
 
     #[test]
     fn what_passes_and_what_does_not() {
         for name in DROPPED.iter().chain(&["proxy-authorization", "proxy-connection", "proxy-x"]) {
-            check(&[(name, "x")], Some(0), &[]);
+            check(&[(name, "x")], &[]);
         }
         for name in ["accept", "content-type", "cookie", "if-none-match", "range", "user-agent", "x-api-key"] {
-            check(&[(name, "x")], Some(0), &[(name, "x")]);
+            check(&[(name, "x")], &[(name, "x")]);
         }
     }
 
     #[test]
-    fn an_announced_length_is_kept_where_it_is_the_only_one_known() {
-        check(&[("content-length", "5")], None, &[("content-length", "5")]);
-        check(&[("content-length", "5")], Some(7), &[]);
-        check(&[("content-length", "+5")], None, &[]);
-        check(&[("content-length", "5, 5")], None, &[]);
-        check(&[("content-length", "99999999999999999999999")], None, &[]);
-        let mut twice = map(&[("content-length", "5")]);
-        twice.append("content-length", HeaderValue::from_static("6"));
-        assert!(!outgoing(twice, None).contains_key("content-length"));
+    fn a_header_section_has_bounds() {
+        let bounds = Bounds { fields: 2, bytes: 20 };
+        for (path, headers, expected) in [
+            ("/", &[][..], Ok(())),
+            ("/", &[("a", "1"), ("b", "2")], Ok(())),
+            ("/", &[("a", "1"), ("a", "2"), ("a", "3")], Err(Excess::Fields(2))),
+            ("/", &[("name", "12345678901")], Ok(())),
+            ("/", &[("name", "123456789012")], Err(Excess::Header(20))),
+            ("/234567890?234567890", &[], Ok(())),
+            ("/234567890?2345678901", &[], Err(Excess::Header(20))),
+        ] {
+            let uri = format!("http://host{path}").parse().unwrap();
+            let mut fields = HeaderMap::new();
+            for (name, value) in headers {
+                fields.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+            }
+            assert_eq!(bounds.check(&uri, &fields), expected, "{path} {headers:?}");
+        }
     }
 }

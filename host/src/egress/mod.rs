@@ -1,54 +1,66 @@
 //! The mediator: the one function through which every outbound request of a plugin passes.
 //!
-//! It decides, sends, and cleans what comes back. It doesn't know guests, operations or callers, and it has no state beyond a pool
-//! of connections.
+//! It decides, sends, and cleans what comes back. It doesn't know guests, operations or callers beyond their names in the audit,
+//! and the state it has is that of the plugin's upstreams: connections, circuits, the rate of requests.
 //!
-//! A request passes, in this order: `policy` (declared ∧ granted), `headers` (what a guest can't set), `credentials` (last of all),
-//! `transport` with `connect` and `address` (no private address behind a public name), `response` with `scrub`. `refusal` holds
-//! the words for what went wrong, `grant_error` those for a plugin that can't be loaded, `audit` writes one line about each
-//! request.
+//! `exchange` is the way of a request: `policy` (declared ∧ granted), `headers` and `payload` (what a guest can't set, and how
+//! much), `breaker` and `rate` (whether now), `credentials` (last of all), `transport` with `connect`, `address` and `tls` (no
+//! private address behind a public name), `response` with `decode` and `scrub`. Around it `retry` and `redirect` say whether there
+//! is another request; each passes all of it again. `refusal` holds the words for what went wrong, `grant_error` those for a plugin
+//! that can't be loaded, `audit` writes a line about each request.
 
 mod address;
 mod audit;
+mod breaker;
 mod connect;
 mod credentials;
+mod decode;
+mod exchange;
 mod grant_error;
 mod headers;
+mod payload;
 mod policy;
+mod rate;
+mod redirect;
 mod refusal;
 mod response;
+mod retry;
 mod scrub;
 mod spellings;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod toml_lines;
 mod transport;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, request};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::{Request, Response};
 use tokio::time::Instant;
 
 use self::{
     address::OperatorNamed,
-    audit::Audit,
+    audit::{Audit, Step},
+    breaker::Breakers,
     connect::{Connector, Resolve, SystemResolver},
+    exchange::Wanted,
     policy::Policy,
-    response::Terms,
+    rate::Rate,
     scrub::Patterns,
-    transport::{BoxError, Failure, Transport},
+    transport::{BoxError, Transport},
 };
 pub use self::{
     audit::AUDIT,
     grant_error::{GrantError, Problem},
-    refusal::{Aspect, Denial, Fault, Refusal, Rule, Wait},
+    refusal::{Aspect, Denial, Excess, Fault, Refusal, Rule, Wait},
     response::Body,
     toml_lines::needed_grant,
 };
-use crate::{contract::Upstream, grant::Grant};
+use crate::{
+    contract::Upstream,
+    grant::{Grant, Limits, Retries},
+};
 
 /// The way out for one plugin: what it may ask for, the credentials that are added, its connections.
 pub struct Egress {
@@ -56,7 +68,22 @@ pub struct Egress {
     policy: Policy,
     transport: Transport,
     patterns: Option<Arc<Patterns>>,
-    response_limit: usize,
+    breakers: Breakers,
+    rate: Option<Rate>,
+    redirects: usize,
+    retries: Retries,
+    limits: Limits,
+}
+
+/// The call that a request belongs to.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The operation, for the audit.
+    pub operation: Arc<str>,
+    /// Who called it, for the audit.
+    pub caller: Arc<str>,
+    /// When the call is over. It holds for the last byte of an answer too.
+    pub deadline: Instant,
 }
 
 /// A request beyond a call's limit.
@@ -94,76 +121,46 @@ impl Egress {
         Ok(Self {
             plugin: plugin.into(),
             policy,
-            transport: Transport::new(Connector::new(resolver, OperatorNamed::new(grant)), grant.limits.concurrency),
+            transport: Transport::new(Connector::new(resolver, OperatorNamed::new(grant)), grant),
             patterns: Patterns::new(secrets().map(|(_, secret)| secret)),
-            response_limit: grant.limits.response,
+            breakers: Breakers::default(),
+            rate: grant.limits.requests_per_second.map(|rate| Rate::new(rate, Instant::now())),
+            redirects: grant.redirects,
+            retries: grant.retries.clone(),
+            limits: grant.limits.clone(),
         })
     }
 
-    /// Once per outbound request: sends it if it may be sent, and gives the answer, redirects included. `deadline` holds for the
-    /// answer's last byte too.
+    /// Once per outbound request of a guest: sends it if it may be sent, and gives one answer, whatever it took: repetitions and
+    /// the redirects that the grant has followed. Other redirects are answers like any other.
     ///
-    /// It does NOT limit how many requests a plugin sends or how large they are: the sandbox limits calls, memory and time.
-    pub async fn send<B>(&self, request: Request<B>, deadline: Instant) -> Result<Response<Body>, Refusal>
+    /// It does NOT limit how many requests a call sends or how many at once: the sandbox does.
+    pub async fn send<B>(&self, request: Request<B>, context: Context) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let mut audit = Audit::begin(&self.plugin, &request);
-        let (parts, body) = request.into_parts();
-        match self.exchange(parts, body, deadline).await {
-            Ok(answer) => {
-                let terms = Terms { deadline, limit: self.response_limit, patterns: self.patterns.clone() };
-                response::receive(answer, terms, audit)
-            }
-            Err(refusal) => {
-                audit.refused(&refusal);
-                Err(refusal)
-            }
+        let mut wanted = Wanted::new(request, self.limits.request);
+        loop {
+            let answer = self.repeat(&mut wanted, &context).await?;
+            let Some(redirect) = self.redirect(&wanted, &answer)? else {
+                return Ok(answer);
+            };
+            answer.into_body().set_aside("redirected");
+            wanted.follow(redirect);
         }
     }
 
     /// Refuses a request because the call has made as many as its grant allows, which the sandbox counts. Only the first of a call
     /// gets its line in the audit log: the rest is the same guest insisting, and a guest can't fill the disk.
-    pub fn refuse_surplus<B>(&self, request: &Request<B>, surplus: Surplus) -> Refusal {
+    pub fn refuse_surplus<B>(&self, request: &Request<B>, context: &Context, surplus: Surplus) -> Refusal {
         let more = format!("limits.requests = {}", surplus.limit.saturating_mul(2).max(1));
         let section = toml_lines::section(&self.plugin, &[more]);
         let hint = format!("the call has made {} requests, its limit; to allow more: {section}", surplus.limit);
         let refusal = Refusal::Denied(Denial::new(Rule::Requests, request.method(), request.uri(), hint));
         if surplus.nth == 1 {
-            Audit::begin(&self.plugin, request).refused(&refusal);
+            let first = Step { hop: 0, attempt: 1 };
+            Audit::begin(&self.plugin, context, first, request.method(), request.uri()).refused(&refusal);
         }
         refusal
-    }
-
-    async fn exchange<B>(
-        &self,
-        guests: request::Parts,
-        body: B,
-        deadline: Instant,
-    ) -> Result<Response<Incoming>, Refusal>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        let denied = |rule, hint| Refusal::Denied(Denial::new(rule, &guests.method, &guests.uri, hint));
-        let permitted = self.policy.check(&guests.method, &guests.uri).map_err(Refusal::Denied)?;
-
-        // Made anew: nothing of the guest's request but what is named here goes out.
-        let mut headers = headers::outgoing(guests.headers, body.size_hint().exact());
-        let query = permitted.credentials().add_to(&mut headers, guests.uri.query());
-        let uri = permitted
-            .uri(query.as_ref().map(|query| query.as_str()))
-            .map_err(|_| denied(Rule::Path, "not a usable address: it is longer than 64 KB".to_owned()))?;
-        let mut request = Request::new(body.map_err(Into::into).boxed_unsync());
-        *request.method_mut() = guests.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-
-        let host = || guests.uri.host().unwrap_or_default().to_owned();
-        self.transport.send(request, deadline).await.map_err(|failure| match failure {
-            Failure::NotPublic => denied(Rule::PrivateAddress, self.policy.vouching_hint(&permitted)),
-            Failure::Unavailable(fault) => Refusal::Unavailable { host: host(), fault },
-            Failure::TimedOut(wait) => Refusal::TimedOut { host: host(), wait },
-            Failure::RequestBroken => Refusal::RequestBroken,
-        })
     }
 }

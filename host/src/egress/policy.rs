@@ -170,6 +170,11 @@ impl<'policy> Permitted<'policy> {
         self.credentials
     }
 
+    /// The origin that it is sent to.
+    pub(super) fn origin(&self) -> String {
+        self.to.to_string()
+    }
+
     /// The address to send it to, with the query that holds the credentials. It fails where that makes it longer than 64 KB.
     pub(super) fn uri(&self, query: Option<&str>) -> Result<Uri, http::Error> {
         let path_and_query = match query {

@@ -2,7 +2,7 @@
 //!
 //! No address, no secret and no text of a library gets in here: those belong in the log, at the place where they are known.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::{Method, Uri};
 
@@ -45,6 +45,26 @@ pub enum Refusal {
     /// The plugin's own request body failed or didn't match its length.
     #[error("request body broke off")]
     RequestBroken,
+    /// The plugin's own request is larger than the grant allows.
+    #[error("request is too large: {excess}")]
+    RequestTooLarge {
+        /// What there is too much of.
+        excess: Excess,
+    },
+    /// The plugin sends more requests per second than the grant allows. Nothing has been sent.
+    #[error("the plugin is over its rate of requests; try again in {} s", seconds(*.retry_after))]
+    RateLimited {
+        /// When the next request may be sent.
+        retry_after: Duration,
+    },
+    /// The upstream has failed too often lately to be asked now. Nothing has been sent.
+    #[error("upstream has failed too often lately: {host}; it will be tried again in {} s", seconds(*.retry_after))]
+    CircuitOpen {
+        /// The host as the plugin asked for it.
+        host: String,
+        /// When the next request may be sent.
+        retry_after: Duration,
+    },
 }
 
 impl Refusal {
@@ -57,8 +77,38 @@ impl Refusal {
             Self::ResponseTooLarge { .. } => "response-too-large",
             Self::ResponseEncoded { .. } => "response-encoded",
             Self::RequestBroken => "request-broken",
+            Self::RequestTooLarge { .. } => "request-too-large",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::CircuitOpen { .. } => "circuit-open",
         }
     }
+
+    /// When to come back, in whole seconds, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after } | Self::CircuitOpen { retry_after, .. } => Some(seconds(*retry_after)),
+            _ => None,
+        }
+    }
+}
+
+/// Rounded up: who comes back then isn't sent away again.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// What a request has too much of, with the grant's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// Header fields.
+    #[error("more than {0} header fields")]
+    Fields(usize),
+    /// Bytes of the address and the header.
+    #[error("address and header have more than {0} bytes")]
+    Header(usize),
+    /// Bytes of the body.
+    #[error("its body has more than {0} bytes")]
+    Body(usize),
 }
 
 /// What went wrong with an upstream.
@@ -76,9 +126,15 @@ pub enum Fault {
     /// The connection was lost before the end of the answer.
     #[error("connection closed before the end of the answer")]
     Closed,
-    /// The answer isn't HTTP/1.1, or its header section is over the limits.
+    /// The answer isn't HTTP, or its header section is over the limits.
     #[error("answer is not valid HTTP")]
     Malformed,
+    /// The answer is compressed, and that is broken or has no end.
+    #[error("compressed answer can't be read")]
+    Corrupt,
+    /// More redirects, one after the other, than the grant lets follow.
+    #[error("too many redirects")]
+    TooManyRedirects,
 }
 
 /// What took too long.
@@ -87,6 +143,9 @@ pub enum Wait {
     /// Resolving, connecting and the TLS handshake.
     #[error("no connection in time")]
     Connect,
+    /// The header of the answer.
+    #[error("no answer in time")]
+    FirstByte,
     /// The call as a whole.
     #[error("no complete answer within the time of the call")]
     Call,
@@ -101,6 +160,8 @@ pub struct Denial {
     rule: Rule,
     request: String,
     hint: String,
+    /// What is denied: the plugin's own request, or where a redirect has led it.
+    subject: &'static str,
 }
 
 impl Denial {
@@ -114,7 +175,12 @@ impl Denial {
             uri.path()
         );
         let request = text.chars().take(200).collect();
-        Self { rule, request, hint }
+        Self { rule, request, hint, subject: "request" }
+    }
+
+    /// The same for a request that the plugin didn't ask for: a redirect did.
+    pub(super) fn of_redirect(self) -> Self {
+        Self { subject: "redirect", ..self }
     }
 
     /// The rule that forbids it.
@@ -130,7 +196,7 @@ impl Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "request denied by rule {}: {}\n{}", self.rule.name(), self.request, self.hint)
+        write!(f, "{} denied by rule {}: {}\n{}", self.subject, self.rule.name(), self.request, self.hint)
     }
 }
 

@@ -17,20 +17,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     audit::Audit,
+    decode::{Corrupt, Decoder},
     headers,
     refusal::{Fault, Refusal, Wait},
     scrub::{Patterns, Scrubber},
     transport,
 };
 
-/// How long to wait for the next part of a body. 30 s: event streams send something at least every 15 s to keep proxies from
-/// cutting them, and an upstream that has been silent for twice as long has gone.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// What an answer is held to.
 pub(super) struct Terms {
     pub(super) deadline: Instant,
-    /// The grant's limit in bytes, counted before secrets are removed.
+    /// How long to wait for the next part of a body.
+    pub(super) idle: Duration,
+    /// Header fields.
+    pub(super) headers: usize,
+    /// The grant's limit in bytes, counted as they come and again when they are decompressed.
     pub(super) limit: usize,
     pub(super) patterns: Option<Arc<Patterns>>,
 }
@@ -39,12 +40,13 @@ pub(super) struct Terms {
 pub struct Body {
     /// `None` once the body has ended; dropping it earlier closes the connection.
     source: Option<Incoming>,
+    decoder: Option<Decoder>,
     scrubber: Option<Scrubber>,
-    deadline: Instant,
-    limit: usize,
+    terms: Terms,
     /// Runs while the next part is awaited.
     timer: Option<Pin<Box<Sleep>>>,
     received: usize,
+    decoded: usize,
     audit: Audit,
 }
 
@@ -54,6 +56,7 @@ pub(super) fn receive(answer: Response<Incoming>, terms: Terms, mut audit: Audit
     audit.answered(answer.status().as_u16());
     let (mut parts, source) = answer.into_parts();
     let has_body = !source.is_end_stream();
+    let decoder = decoder(&mut parts, has_body);
     if let Err(refusal) = check(&mut parts, &source, &terms, audit.host()) {
         audit.refused(&refusal);
         return Err(refusal);
@@ -63,15 +66,16 @@ pub(super) fn receive(answer: Response<Incoming>, terms: Terms, mut audit: Audit
         parts.headers.remove(header::CONTENT_LENGTH);
     }
     if !has_body {
-        audit.complete();
+        audit.ended("complete");
     }
     let body = Body {
         source: has_body.then_some(source),
-        scrubber: terms.patterns.map(Scrubber::new),
-        deadline: terms.deadline,
-        limit: terms.limit,
+        decoder,
+        scrubber: terms.patterns.clone().map(Scrubber::new),
+        terms,
         timer: None,
         received: 0,
+        decoded: 0,
         audit,
     };
     // Made anew, without the client's extensions: they hold the connection's addresses and the reason phrase.
@@ -81,10 +85,21 @@ pub(super) fn receive(answer: Response<Incoming>, terms: Terms, mut audit: Audit
     Ok(response)
 }
 
+/// For a body that is compressed although that wasn't asked for. A part of a compressed body can't be decompressed.
+fn decoder(parts: &mut response::Parts, has_body: bool) -> Option<Decoder> {
+    if !has_body || parts.status == StatusCode::PARTIAL_CONTENT {
+        return None;
+    }
+    let decoder = Decoder::of(&parts.headers)?;
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Some(decoder)
+}
+
 /// Holds the header to the terms and cleans it.
 fn check(parts: &mut response::Parts, source: &Incoming, terms: &Terms, host: &str) -> Result<(), Refusal> {
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        // Never asked for: what follows isn't HTTP.
+    // A change of protocol was never asked for: what follows isn't HTTP.
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS || parts.headers.len() > terms.headers {
         return Err(Refusal::Unavailable { host: host.to_owned(), fault: Fault::Malformed });
     }
     if source.size_hint().lower() > terms.limit as u64 {
@@ -107,43 +122,96 @@ fn only_holds(headers: &HeaderMap, name: HeaderName, expected: &str) -> bool {
 }
 
 impl Body {
+    /// Lets go of an answer that isn't the last one, and says why in its line of the audit.
+    pub(super) fn set_aside(mut self, outcome: &'static str) {
+        self.audit.ended(outcome);
+    }
+
+    /// The next step; it may give no data.
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Refusal>>> {
+        if let Some(piece) = self.decoder.as_mut().and_then(Decoder::pull) {
+            return Poll::Ready(Some(self.decompressed(piece)));
+        }
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(source).poll_frame(context) else {
+            let wait = ready!(self.poll_timer(context));
+            return Poll::Ready(Some(Err(self.timed_out(wait))));
+        };
+        Poll::Ready(Some(match frame {
+            None => self.finish(),
+            Some(Ok(frame)) => frame.into_data().map_or(Ok(Bytes::new()), |chunk| self.take(chunk)),
+            Some(Err(error)) => Err(self.unavailable(transport::body_fault(&error))),
+        }))
+    }
+
     /// Takes one chunk from the upstream and gives what can go on.
     fn take(&mut self, chunk: Bytes) -> Result<Bytes, Refusal> {
         self.timer = None;
-        self.received += chunk.len();
         self.audit.received(chunk.len());
-        if self.received > self.limit {
-            return Err(Refusal::ResponseTooLarge { host: self.audit.host().to_owned(), limit: self.limit });
-        }
-        if Instant::now() >= self.deadline {
+        self.received = self.within_limit(self.received, &chunk)?;
+        if Instant::now() >= self.terms.deadline {
             return Err(self.timed_out(Wait::Call));
         }
-        let data = match &mut self.scrubber {
-            Some(scrubber) => scrubber.push(chunk),
-            None => chunk,
-        };
+        if let Some(decoder) = &mut self.decoder {
+            decoder.push(chunk);
+            return Ok(Bytes::new());
+        }
+        let data = self.scrub(chunk);
         // A reader that knows the length doesn't ask again after the last byte.
         if self.source.as_ref().is_some_and(Incoming::is_end_stream) {
-            let rest = self.finish();
+            let rest = self.finish()?;
             return Ok(if rest.is_empty() { data } else { [data, rest].concat().into() });
         }
         Ok(data)
     }
 
-    /// The upstream's body has ended: what was held back can go.
-    fn finish(&mut self) -> Bytes {
-        self.source = None;
-        self.timer = None;
-        self.audit.complete();
-        self.scrubber.take().map(Scrubber::finish).unwrap_or_default()
+    /// Takes what has been decompressed and gives what can go on.
+    fn decompressed(&mut self, piece: Result<Bytes, Corrupt>) -> Result<Bytes, Refusal> {
+        let data = piece.map_err(|Corrupt| self.unavailable(Fault::Corrupt))?;
+        self.decoded = self.within_limit(self.decoded, &data)?;
+        Ok(self.scrub(data))
     }
 
-    fn fail(&mut self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, Refusal>>> {
+    /// The upstream's body has ended: what was held back can go.
+    fn finish(&mut self) -> Result<Bytes, Refusal> {
         self.source = None;
+        self.timer = None;
+        let last = match self.decoder.take() {
+            Some(decoder) => self.decompressed(decoder.finish())?,
+            None => Bytes::new(),
+        };
+        let held = self.scrubber.take().map(Scrubber::finish).unwrap_or_default();
+        self.audit.ended("complete");
+        Ok(if held.is_empty() { last } else { [last, held].concat().into() })
+    }
+
+    fn scrub(&mut self, data: Bytes) -> Bytes {
+        match &mut self.scrubber {
+            Some(scrubber) => scrubber.push(data),
+            None => data,
+        }
+    }
+
+    fn within_limit(&self, so_far: usize, more: &Bytes) -> Result<usize, Refusal> {
+        let (size, limit) = (so_far + more.len(), self.terms.limit);
+        if size > limit {
+            return Err(Refusal::ResponseTooLarge { host: self.audit.host().to_owned(), limit });
+        }
+        Ok(size)
+    }
+
+    fn fail(&mut self, refusal: &Refusal) {
+        self.source = None;
+        self.decoder = None;
         self.scrubber = None;
         self.timer = None;
-        self.audit.refused(&refusal);
-        Poll::Ready(Some(Err(refusal)))
+        self.audit.refused(refusal);
+    }
+
+    fn unavailable(&self, fault: Fault) -> Refusal {
+        Refusal::Unavailable { host: self.audit.host().to_owned(), fault }
     }
 
     fn timed_out(&self, wait: Wait) -> Refusal {
@@ -152,10 +220,10 @@ impl Body {
 
     /// Ready when the upstream has been silent for too long or the call's time is over.
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Wait> {
-        let deadline = self.deadline;
-        let end = || Box::pin(sleep_until(deadline.min(Instant::now() + IDLE_TIMEOUT)));
+        let Terms { deadline, idle, .. } = self.terms;
+        let end = || Box::pin(sleep_until(deadline.min(Instant::now() + idle)));
         ready!(self.timer.get_or_insert_with(end).as_mut().poll(context));
-        Poll::Ready(if Instant::now() >= self.deadline { Wait::Call } else { Wait::Idle })
+        Poll::Ready(if Instant::now() >= deadline { Wait::Call } else { Wait::Idle })
     }
 }
 
@@ -166,31 +234,14 @@ impl http_body::Body for Body {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Refusal>>> {
         let this = self.get_mut();
         loop {
-            let Some(source) = &mut this.source else {
-                return Poll::Ready(None);
-            };
-            let Poll::Ready(frame) = Pin::new(source).poll_frame(context) else {
-                let wait = ready!(this.poll_timer(context));
-                let refusal = this.timed_out(wait);
-                return this.fail(refusal);
-            };
-            let data = match frame {
-                None => this.finish(),
-                Some(Ok(frame)) => match frame.into_data().map(|chunk| this.take(chunk)) {
-                    Ok(Ok(data)) => data,
-                    Ok(Err(refusal)) => return this.fail(refusal),
-                    Err(_trailers) => continue,
-                },
-                Some(Err(error)) => {
-                    let refusal = Refusal::Unavailable {
-                        host: this.audit.host().to_owned(),
-                        fault: transport::body_fault(&error),
-                    };
-                    return this.fail(refusal);
+            match ready!(this.poll_data(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(Err(refusal)) => {
+                    this.fail(&refusal);
+                    return Poll::Ready(Some(Err(refusal)));
                 }
-            };
-            if !data.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
             }
         }
     }
@@ -200,10 +251,10 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.source, &self.scrubber) {
-            (None, _) => SizeHint::with_exact(0),
-            (Some(source), None) => source.size_hint(),
-            (Some(_), Some(_)) => SizeHint::default(),
+        match &self.source {
+            None => SizeHint::with_exact(0),
+            Some(source) if self.decoder.is_none() && self.scrubber.is_none() => source.size_hint(),
+            Some(_) => SizeHint::default(),
         }
     }
 }

@@ -3,18 +3,22 @@
 mod answers;
 mod connections;
 mod fake;
+mod hostile;
 mod log;
+mod redirects;
 mod requests;
+mod retries;
+mod tls;
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Mutex, time::Duration};
 
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 
-use self::fake::{Fake, Reply};
+use self::fake::{Fake, FixedResolver, Reply};
 use super::*;
 use crate::{
     contract::{Credential, Placement},
-    grant::{Destination, Grant, Rewrite, Secret},
+    grant::{Destination, Grant, Limits, Rewrite, Secret},
 };
 
 const SECRET: &str = "s3cr3t/value+1";
@@ -34,6 +38,12 @@ fn plain(base_url: &str) -> Egress {
     Egress::new("demo", &grant, &[declared(base_url, vec![])]).unwrap()
 }
 
+/// The same within these limits.
+fn limited(base_url: &str, limits: Limits) -> Egress {
+    let grant = Grant { hosts: vec![at(base_url)], limits, ..Grant::default() };
+    Egress::new("demo", &grant, &[declared(base_url, vec![])]).unwrap()
+}
+
 /// The same with the secret in a header and in the query.
 fn with_secret(base_url: &str) -> Egress {
     let credentials = vec![
@@ -46,8 +56,12 @@ fn with_secret(base_url: &str) -> Egress {
 }
 
 /// Longer than any test takes; with the paused clock, longer than every other limit.
-fn later() -> Instant {
-    Instant::now() + Duration::from_secs(3600)
+fn later() -> Context {
+    until(Instant::now() + Duration::from_secs(3600))
+}
+
+fn until(deadline: Instant) -> Context {
+    Context { operation: "list-users".into(), caller: "tester".into(), deadline }
 }
 
 fn request(method: &str, url: &str) -> Request<Empty<Bytes>> {
@@ -77,4 +91,10 @@ fn echo(request: &str) -> Reply {
     Reply::Answer(
         format!("HTTP/1.1 200 OK\r\nx-echo: {first}\r\ncontent-length: {}\r\n\r\n{request}", request.len()).into(),
     )
+}
+
+fn resolving(answers: Vec<Vec<SocketAddr>>, base_url: &str, rewrites: Vec<Rewrite>) -> Egress {
+    let grant = Grant { hosts: vec![at(base_url)], rewrites, ..Grant::default() };
+    let resolver = FixedResolver { answers: Mutex::new(answers) };
+    Egress::with_resolver("demo", &grant, &[declared(base_url, vec![])], Arc::new(resolver)).unwrap()
 }

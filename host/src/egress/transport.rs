@@ -5,45 +5,58 @@
 
 use std::{
     error::Error,
-    sync::{Arc, LazyLock},
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Request, Response, Uri};
+use http::{Extensions, Request, Response, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
-    client::legacy::{self, Client},
+    client::legacy::{
+        self, Client,
+        connect::{CaptureConnection, HttpInfo, capture_connection},
+    },
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{
     net::TcpStream,
-    time::{Instant, timeout, timeout_at},
+    sync::Notify,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tower::Service;
 
 use super::{
     connect::{ConnectError, Connector},
     refusal::{Fault, Wait},
+    tls,
 };
-
-/// Resolving, connecting and the TLS handshake together. 10 s: two addresses that don't answer and a third that does. It
-/// also ends attempts that go on in the background, after the request that began them took another connection from the pool.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::grant::Grant;
 
 /// How long an unused connection is kept. 60 s: servers and load balancers close theirs after 60 s or later.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Header fields of an answer. 100 is what common servers accept in requests; real answers have 10 to 40.
-const MAX_HEADERS: usize = 100;
+/// Interim answers (1xx) to one request. 8: servers send one or two; an endless row of them is a way to keep a connection busy.
+const MAX_INTERIM: usize = 8;
 
-/// The header section of an answer, and what is read ahead of a body that nobody takes. 64 KB: twice what common servers send.
-const MAX_BUFFER: usize = 64 << 10;
+/// What an HTTP/2 upstream may send ahead of a reader, for one answer. 256 KB: at 50 ms there and back that is 5 MB/s.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// The same for all answers of one connection: those of 16 readers that have stopped reading don't stop the others.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// How long an HTTP/2 connection with open requests may be silent until it is asked whether it is alive, and how long the answer
+/// may take. All of a plugin's requests share one connection: a dead one must not cost each of them its time.
+const PING_AFTER: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 pub(super) type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
@@ -51,57 +64,101 @@ pub(super) type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    NotPublic,
+    /// The address is the one that isn't allowed.
+    NotPublic(IpAddr),
     Unavailable(Fault),
     TimedOut(Wait),
     RequestBroken,
 }
 
+/// What became of a request, and who the peer was, as far as it got.
+pub(super) struct Sent {
+    pub(super) answer: Result<Response<Incoming>, Failure>,
+    pub(super) peer: Option<SocketAddr>,
+}
+
 /// The client of one plugin: connections are never shared between plugins, and end with the plugin.
 pub(super) struct Transport {
     client: Client<LimitedConnector, RequestBody>,
+    first_byte: Option<Duration>,
 }
 
 impl Transport {
-    /// `concurrency` is the grant's: there are never more connections in use, so keeping more makes no sense.
-    pub(super) fn new(connector: Connector, concurrency: usize) -> Self {
+    pub(super) fn new(connector: Connector, grant: &Grant) -> Self {
+        let limits = &grant.limits;
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(TLS.clone())
+            .with_tls_config(tls::config(&grant.tls))
             .https_or_http()
-            .enable_http1()
+            .enable_all_versions()
             .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .pool_max_idle_per_host(concurrency)
-            .http1_max_headers(MAX_HEADERS)
-            .http1_max_buf_size(MAX_BUFFER)
-            .build(LimitedConnector(https));
-        Self { client }
+            // There are never more connections in use, so keeping more makes no sense.
+            .pool_max_idle_per_host(limits.concurrency)
+            .http1_max_headers(limits.headers)
+            .http1_max_buf_size(limits.header_bytes)
+            .timer(TokioTimer::new())
+            .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .build(LimitedConnector { https, timeout: limits.connect });
+        Self { client, first_byte: limits.first_byte }
     }
 
     /// Sends a request and waits for the header of the answer.
-    pub(super) async fn send(
-        &self,
-        request: Request<RequestBody>,
-        deadline: Instant,
-    ) -> Result<Response<Incoming>, Failure> {
-        match timeout_at(deadline, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => {
+    pub(super) async fn send(&self, mut request: Request<RequestBody>, deadline: Instant) -> Sent {
+        let mut connection = capture_connection(&mut request);
+        let interim = too_many_interim(&mut request);
+        let answer = tokio::select! {
+            // In this order: nothing is sent once the time is over.
+            biased;
+            () = sleep_until(deadline) => Err(Failure::TimedOut(Wait::Call)),
+            answer = self.client.request(request) => answer.map_err(|error| {
                 // For the log: addresses and library texts that the caller doesn't get to see.
                 tracing::debug!(error = &error as &dyn Error, "no answer from the upstream");
-                Err(classify(&error))
-            }
-            Err(_) => Err(Failure::TimedOut(Wait::Call)),
-        }
+                classify(&error)
+            }),
+            () = interim.notified() => Err(Failure::Unavailable(Fault::Malformed)),
+            () = silence(connection.clone(), self.first_byte) => Err(Failure::TimedOut(Wait::FirstByte)),
+        };
+        Sent { answer, peer: peer(&mut connection) }
     }
+}
+
+/// Ends when a connection has stood for `limit` without an answer.
+async fn silence(mut connection: CaptureConnection, limit: Option<Duration>) {
+    let Some(limit) = limit else {
+        return std::future::pending().await;
+    };
+    drop(connection.wait_for_connection_metadata().await);
+    sleep(limit).await;
+}
+
+/// Tells when the answer has been put off too often.
+fn too_many_interim(request: &mut Request<RequestBody>) -> Arc<Notify> {
+    let (count, notify) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let notified = Arc::clone(&notify);
+    hyper::ext::on_informational(request, move |_| {
+        if count.fetch_add(1, Ordering::Relaxed) == MAX_INTERIM {
+            notify.notify_one();
+        }
+    });
+    notified
+}
+
+fn peer(connection: &mut CaptureConnection) -> Option<SocketAddr> {
+    let mut extras = Extensions::new();
+    connection.connection_metadata().as_ref()?.get_extras(&mut extras);
+    extras.get::<HttpInfo>().map(HttpInfo::remote_addr)
 }
 
 fn classify(error: &legacy::Error) -> Failure {
     if let Some(connect) = find::<ConnectError>(error) {
         return match connect {
-            ConnectError::NotPublic { .. } => Failure::NotPublic,
+            ConnectError::NotPublic { address, .. } => Failure::NotPublic(*address),
             ConnectError::Resolve(_) => Failure::Unavailable(Fault::Resolve),
             ConnectError::Connect(_) => Failure::Unavailable(Fault::Connect),
             ConnectError::TimedOut => Failure::TimedOut(Wait::Connect),
@@ -134,26 +191,14 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-/// The certificates that this machine trusts, read once per process. Where there are none (a bare container), the plugins that
-/// use plain HTTP still work, and every TLS handshake fails.
-static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
-    let builder = || {
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring supports the default protocol versions")
-    };
-    match builder().with_native_roots() {
-        Ok(roots) => roots.with_no_client_auth(),
-        Err(error) => {
-            tracing::warn!(%error, "no trusted certificates on this machine: every https upstream will fail");
-            builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-        }
-    }
-});
-
-/// A connector that gives up after `CONNECT_TIMEOUT`.
+/// A connector that gives up. That also ends attempts that go on in the background, after the request that began them took
+/// another connection from the pool.
 #[derive(Clone)]
-struct LimitedConnector(HttpsConnector<Connector>);
+struct LimitedConnector {
+    https: HttpsConnector<Connector>,
+    /// Resolving, connecting and the TLS handshake together.
+    timeout: Duration,
+}
 
 impl Service<Uri> for LimitedConnector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -161,13 +206,11 @@ impl Service<Uri> for LimitedConnector {
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
+        self.https.poll_ready(context)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
-        Box::pin(async move {
-            timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(ConnectError::TimedOut.into()))
-        })
+        let connecting = timeout(self.timeout, self.https.call(uri));
+        Box::pin(async move { connecting.await.unwrap_or_else(|_| Err(ConnectError::TimedOut.into())) })
     }
 }

@@ -21,11 +21,28 @@ pub struct Limits {
     pub queue: usize,
     /// Outbound requests of one call. 100: a provider that joins upstreams makes a handful, one that pages a few dozen.
     pub requests: usize,
-    /// One upstream answer, and what a guest hands to the host at once, such as its reply. 16 MB: larger ones are downloads, and
-    /// are granted on purpose.
+    /// One upstream answer, also once it is decompressed, and what a guest hands to the host at once, such as its reply. 16 MB:
+    /// larger ones are downloads, and are granted on purpose.
     pub response: usize,
     /// What one call may log on each of its two streams. 16 KB: a stack trace with its message fits. 0 = nothing.
     pub log: usize,
+    /// The body of one request. 16 MB: larger ones are uploads, and are granted on purpose.
+    pub request: usize,
+    /// Header fields of one request, and of one answer. 100: what common servers accept; real messages have 10 to 40.
+    pub headers: usize,
+    /// The header section of one request, and of one answer. 64 KB: twice what common servers send or accept.
+    pub header_bytes: usize,
+    /// Resolving, connecting and the TLS handshake together. 10 s: two addresses that don't answer and a third that does.
+    pub connect: Duration,
+    /// From the connection to the header of the answer. None: how long an API thinks is its own affair (a report takes what it
+    /// takes), `wall` ends it, and what was given up too early is carried out all the same.
+    pub first_byte: Option<Duration>,
+    /// Silence in the middle of an answer. 30 s: event streams send something at least every 15 s to keep proxies from cutting
+    /// them, and an upstream that has been silent for twice as long has gone.
+    pub idle: Duration,
+    /// Requests per second that leave for upstreams, repetitions and redirects included. None: `concurrency` bounds what a plugin
+    /// can do to the host, and what an upstream bears only its operator knows.
+    pub requests_per_second: Option<u32>,
 }
 
 impl Default for Limits {
@@ -39,6 +56,13 @@ impl Default for Limits {
             requests: 100,
             response: 16 << 20,
             log: 16 << 10,
+            request: 16 << 20,
+            headers: 100,
+            header_bytes: 64 << 10,
+            connect: Duration::from_secs(10),
+            first_byte: None,
+            idle: Duration::from_secs(30),
+            requests_per_second: None,
         }
     }
 }

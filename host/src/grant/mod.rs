@@ -4,14 +4,18 @@
 
 mod destination;
 mod limits;
+mod retries;
 mod secret;
+mod tls;
 
 use std::collections::BTreeMap;
 
 pub use self::{
     destination::{BadDestination, BadPath, Destination, Scheme},
     limits::Limits,
+    retries::Retries,
     secret::{MissingSecret, Secret},
+    tls::{BadTls, Tls},
 };
 
 /// What an operator allows one plugin. Without a grant a plugin isn't loaded.
@@ -26,6 +30,12 @@ pub struct Grant {
     /// Requests to `from` are sent to `to` instead: staging, a simulator. Being the operator's explicit word, `to` may be a
     /// private or loopback address.
     pub rewrites: Vec<Rewrite>,
+    /// How many redirects of one request are followed, each decided anew. 0 = they are handed to the plugin.
+    pub redirects: usize,
+    /// Which requests are sent again, and how often.
+    pub retries: Retries,
+    /// What is trusted beside the system's certificates, and who the plugin is to its upstreams.
+    pub tls: Tls,
     /// The limits of one call.
     pub limits: Limits,
 }

@@ -57,6 +57,11 @@ fn refused(refusal: &Refusal, effects: Effects) -> String {
         Refusal::ResponseTooLarge { .. } => {
             format!("{refusal}; ask for less at once: a filter, a smaller page")
         }
+        Refusal::RequestTooLarge { .. } => {
+            format!("{refusal}; send less at once, or ask the operator for a higher limit")
+        }
+        // Nothing has been sent, and they say when to come back.
+        Refusal::RateLimited { .. } | Refusal::CircuitOpen { .. } => refusal.to_string(),
         Refusal::ResponseEncoded { .. } | Refusal::RequestBroken => refusal.to_string(),
     }
 }
@@ -75,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        egress::{Fault, Wait},
+        egress::{Excess, Fault, Wait},
         mcp::{Era, reply::tests::operation},
     };
 
@@ -125,6 +130,18 @@ mod tests {
                 "upstream answer is compressed, secrets can't be removed from it: api.example",
             ),
             (Failure::Egress(Refusal::RequestBroken), "request body broke off"),
+            (
+                Failure::Egress(Refusal::RequestTooLarge { excess: Excess::Body(10) }),
+                "request is too large: its body has more than 10 bytes; send less at once, or ask the operator for a higher limit",
+            ),
+            (
+                Failure::Egress(Refusal::RateLimited { retry_after: Duration::from_millis(300) }),
+                "the plugin is over its rate of requests; try again in 1 s",
+            ),
+            (
+                Failure::Egress(Refusal::CircuitOpen { host: host(), retry_after: Duration::from_secs(5) }),
+                "upstream has failed too often lately: api.example; it will be tried again in 5 s",
+            ),
             (Failure::Unavailable("no sense".to_owned()), "the upstream is unavailable: no sense; try again later"),
             (Failure::Busy { running: 4 }, "the plugin is busy: 4 calls are running, which is its limit; try again"),
             (

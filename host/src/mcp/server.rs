@@ -20,6 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Asked, Era, changes::Changes, failure, instructions::Instructions, page, reply, tool};
 use crate::{
+    caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Scope},
     invoke::{Invocation, invoke},
 };
@@ -223,7 +224,8 @@ impl ServerHandler for Server {
 }
 
 async fn call(operation: OperationRef, input: Value, era: Era) -> CallToolResult {
-    let reply = invoke(Invocation { operation: operation.clone(), input });
+    let caller = Caller { door: Door::Mcp, peer: None };
+    let reply = invoke(Invocation { operation: operation.clone(), input, caller });
     let conforms = |result: &Value| operation.conforms(result);
     let asked = Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms: &conforms, era };
     match reply.await {

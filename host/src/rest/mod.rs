@@ -33,6 +33,7 @@ use self::{
     request_id::RequestId,
 };
 use crate::{
+    caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Routed},
     invoke::{Invocation, invoke},
 };
@@ -112,7 +113,8 @@ async fn call(
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
     let input = input::read(operation.operation(), &source).complete(operation)?;
-    let invocation = Invocation { operation: operation.clone(), input };
+    let caller = Caller { door: Door::Rest, peer: None };
+    let invocation = Invocation { operation: operation.clone(), input, caller };
     render::reply(invoke(invocation).await?).await
 }
 

@@ -176,7 +176,7 @@ impl From<Failure> for Problem {
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
         let new = |status, kind, title| Self::new(status, kind, title, refusal);
-        match refusal {
+        let problem = match refusal {
             Refusal::Denied(denial) => new(StatusCode::FORBIDDEN, "denied", "A request of the plugin is not allowed")
                 .with("rule", denial.rule().name())
                 .with("hint", denial.hint()),
@@ -195,6 +195,19 @@ impl From<&Refusal> for Problem {
             Refusal::RequestBroken => {
                 new(StatusCode::BAD_GATEWAY, "upstream-request-broken", "The plugin's request is incomplete")
             }
+            Refusal::RequestTooLarge { .. } => {
+                new(StatusCode::BAD_GATEWAY, "upstream-request-too-large", "The plugin's request is too large")
+            }
+            Refusal::RateLimited { .. } => {
+                new(StatusCode::SERVICE_UNAVAILABLE, "rate-limited", "The plugin sends too many requests")
+            }
+            Refusal::CircuitOpen { .. } => {
+                new(StatusCode::SERVICE_UNAVAILABLE, "upstream-circuit-open", "The upstream has failed too often")
+            }
+        };
+        match refusal.retry_after() {
+            Some(seconds) => problem.with_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
+            None => problem,
         }
     }
 }
@@ -211,7 +224,7 @@ fn shown(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        egress::{Egress, Fault as UpstreamFault, Wait},
+        egress::{Context, Egress, Excess, Fault as UpstreamFault, Wait},
         grant::Grant,
     };
     use http_body_util::{BodyExt, Empty};
@@ -251,6 +264,7 @@ mod tests {
             (egress(Refusal::ResponseTooLarge { host: host(), limit: 1 }), 502, "upstream-answer-too-large"),
             (egress(Refusal::ResponseEncoded { host: host() }), 502, "upstream-answer-encoded"),
             (egress(Refusal::RequestBroken), 502, "upstream-request-broken"),
+            (egress(Refusal::RequestTooLarge { excess: Excess::Body(1) }), 502, "upstream-request-too-large"),
             (Failure::Unavailable("its answer makes no sense".to_owned()), 502, "upstream-unavailable"),
             (Failure::WallDeadline { limit }, 504, "wall-deadline"),
             (Failure::CpuDeadline { limit, used: limit }, 500, "cpu-deadline"),
@@ -285,6 +299,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_passes_says_when_to_come_back() {
+        let retry_after = Duration::from_millis(4200);
+        let host = "api.example.com".to_owned();
+        for (refusal, kind) in [
+            (Refusal::RateLimited { retry_after }, "rate-limited"),
+            (Refusal::CircuitOpen { host, retry_after }, "upstream-circuit-open"),
+        ] {
+            let (headers, _) = check(Failure::Egress(refusal), 503, kind).await;
+            assert_eq!(headers["retry-after"], "5");
+        }
+    }
+
+    #[tokio::test]
     async fn an_upstreams_error_keeps_its_status() {
         for (status, expected) in [(404, 404), (503, 503), (7, 502)] {
             let failure = Failure::Upstream { status, message: "no such user".to_owned() };
@@ -300,7 +327,8 @@ mod tests {
         let egress = Egress::new("p", &Grant::default(), &[]).unwrap();
         let request = http::Request::get("https://api.example.com/v1").body(Empty::<bytes::Bytes>::new());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
-        let Err(Refusal::Denied(denial)) = egress.send(request.unwrap(), deadline).await else {
+        let context = Context { operation: "op".into(), caller: "test".into(), deadline };
+        let Err(Refusal::Denied(denial)) = egress.send(request.unwrap(), context).await else {
             panic!("nothing is declared, so nothing is allowed");
         };
         let (rule, hint) = (denial.rule().name(), denial.hint().to_owned());

@@ -26,7 +26,12 @@ use self::{
     state::{Outbound, State},
 };
 use crate::{
-    contract::Description, document::plan::Plan, egress::Egress, failure::Failure, grant::Limits, invoke::Reply,
+    contract::Description,
+    document::plan::Plan,
+    egress::{Context, Egress},
+    failure::Failure,
+    grant::Limits,
+    invoke::Reply,
 };
 
 /// The engine that everything is compiled for and runs in.
@@ -50,6 +55,10 @@ impl std::fmt::Debug for Guest {
 pub struct Allowance {
     /// The plugin's name, for the log.
     pub plugin: Arc<str>,
+    /// The operation, for the audit.
+    pub operation: Arc<str>,
+    /// Who has called it, for the audit.
+    pub caller: Arc<str>,
     /// The mediator of the plugin's requests; `None` = every request is denied.
     pub egress: Option<Arc<Egress>>,
     /// The limits.
@@ -95,23 +104,18 @@ impl Sandbox {
         convert::description(described, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
     }
 
-    /// Carries out one operation in a fresh instance.
+    /// Carries out the allowance's operation in a fresh instance.
     ///
     /// # Errors
     /// What the guest reports, what the mediator refused, and every limit that the call ran into.
-    pub async fn call(
-        &self,
-        guest: &Guest,
-        allowance: Allowance,
-        operation: &str,
-        input: String,
-    ) -> Result<Reply, Failure> {
+    pub async fn call(&self, guest: &Guest, allowance: Allowance, input: String) -> Result<Reply, Failure> {
+        let operation = allowance.operation.clone();
         let mut call = Call::new(self, allowance);
         let reply = call
             .run(async |store| {
                 let capability = guest.0.instantiate_async(&mut *store).await?;
                 let provider = capability.airlock_capability_provider();
-                provider.call_call(&mut *store, operation, &input).await
+                provider.call_call(&mut *store, &operation, &input).await
             })
             .await?
             .map_err(|failure| call.failure(failure))?;
@@ -165,7 +169,14 @@ impl Configured {
 impl Allowance {
     /// Compiling is the host's own work on a plan of bounded size: no grant applies, and the defaults are never reached.
     fn for_compiler() -> Self {
-        Self { plugin: Arc::from("compiler"), egress: None, limits: Limits { memory: MAX_MEMORY, ..Limits::default() } }
+        let limits = Limits { memory: MAX_MEMORY, ..Limits::default() };
+        Self {
+            plugin: Arc::from("compiler"),
+            operation: Arc::from("configure"),
+            caller: Arc::from("host"),
+            egress: None,
+            limits,
+        }
     }
 }
 
@@ -243,7 +254,8 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
     let deadline = tokio::time::Instant::now() + allowance.limits.wall;
-    let outbound = Outbound::new(allowance.egress, deadline, allowance.limits.requests);
+    let context = Context { operation: allowance.operation, caller: allowance.caller, deadline };
+    let outbound = Outbound::new(allowance.egress, context, allowance.limits.requests);
     let state = State::new(&allowance.plugin, outbound, &allowance.limits);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);

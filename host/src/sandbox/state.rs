@@ -9,7 +9,7 @@ use std::{
 };
 
 use http_body_util::BodyExt;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 use wasmtime::{
     ResourceLimiter,
     component::{Resource, ResourceTable},
@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{
 
 use super::{engine::MAX_TABLE_ENTRIES, log::GuestLog};
 use crate::{
-    egress::{Egress, Refusal, Surplus},
+    egress::{Context, Egress, Refusal, Surplus},
     failure::Failure,
     grant::Limits,
 };
@@ -117,7 +117,7 @@ impl ResourceLimiter for State {
 #[derive(Clone)]
 pub(super) struct Outbound {
     egress: Option<Arc<Egress>>,
-    deadline: Instant,
+    context: Context,
     limit: usize,
     /// The requests so far, those that were refused included: deciding about a request costs something too.
     requests: Arc<AtomicUsize>,
@@ -126,10 +126,10 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(egress: Option<Arc<Egress>>, deadline: Instant, limit: usize) -> Self {
+    pub(super) fn new(egress: Option<Arc<Egress>>, context: Context, limit: usize) -> Self {
         Self {
             egress,
-            deadline,
+            context,
             limit,
             requests: Arc::default(),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
@@ -160,7 +160,9 @@ fn note(slot: &Mutex<Option<Refusal>>, refusal: Refusal) -> HttpError {
         Refusal::TimedOut { .. } => HttpError::HttpResponseTimeout,
         Refusal::ResponseTooLarge { .. } => HttpError::HttpResponseBodySize(None),
         Refusal::ResponseEncoded { .. } => HttpError::HttpResponseContentCoding(None),
-        Refusal::RequestBroken => HttpError::HttpRequestBodySize(None),
+        Refusal::RequestBroken | Refusal::RequestTooLarge { .. } => HttpError::HttpRequestBodySize(None),
+        Refusal::RateLimited { .. } => HttpError::ConnectionLimitReached,
+        Refusal::CircuitOpen { .. } => HttpError::DestinationUnavailable,
     };
     *slot.lock().expect("no panic while held") = Some(refusal);
     seen
@@ -185,13 +187,13 @@ impl WasiHttpHooks for Outbound {
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
         let counted = self.count();
-        let Self { egress, deadline, in_flight, refusal, .. } = self.clone();
+        let Self { egress, context, in_flight, refusal, .. } = self.clone();
         Box::new(async move {
             // `describe` has no mediator: a provider says what it needs before anything is granted.
             let egress = egress.ok_or(HttpError::HttpRequestDenied)?;
-            counted.map_err(|surplus| note(&refusal, egress.refuse_surplus(&request, surplus)))?;
+            counted.map_err(|surplus| note(&refusal, egress.refuse_surplus(&request, &context, surplus)))?;
             let permit = in_flight.acquire_owned().await.expect("never closed");
-            let sent = Pin::from(Box::new(egress.send(request, deadline))).await;
+            let sent = Pin::from(Box::new(egress.send(request, context))).await;
             let response = sent.map_err(|it| note(&refusal, it))?;
             // What failed before doesn't explain what fails from here on.
             refusal.lock().expect("no panic while held").take();

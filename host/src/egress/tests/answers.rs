@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::grant::Limits;
+use crate::{egress::decode::tests::gzip, grant::Limits};
 
 #[tokio::test]
 async fn without_secrets_an_answer_passes_untouched() {
@@ -22,12 +22,63 @@ async fn without_secrets_an_answer_passes_untouched() {
 #[tokio::test]
 async fn an_encoded_answer_is_refused_where_secrets_could_hide_in_it() {
     for encoding in [
-        "content-encoding: gzip\r\ncontent-length: 1\r\n\r\nx",
+        "content-encoding: br\r\ncontent-length: 1\r\n\r\nx",
+        "content-encoding: gzip, br\r\ncontent-length: 1\r\n\r\nx",
         "transfer-encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
     ] {
         let fake = Fake::fixed(&format!("HTTP/1.1 200 OK\r\n{encoding}")).await;
         let refusal = text(get(&with_secret(&fake.url("")), &fake.url("/")).await).await.unwrap_err();
         assert_eq!(refusal, Refusal::ResponseEncoded { host: "127.0.0.1".into() });
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_compressed_answer_can_not_be_decompressed() {
+    let part = "HTTP/1.1 206 Partial Content\r\ncontent-encoding: gzip\r\ncontent-range: bytes 5-5/9\r\ncontent-length: 1\r\n\r\nx";
+    let fake = Fake::fixed(part).await;
+    let refusal = text(get(&with_secret(&fake.url("")), &fake.url("/")).await).await.unwrap_err();
+    assert_eq!(refusal, Refusal::ResponseEncoded { host: "127.0.0.1".into() });
+    // Where there is no secret it is the guest's business, as it is.
+    let answer = get(&plain(&fake.url("")), &fake.url("/")).await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert_eq!(text(Ok(answer)).await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_compressed_answer_of_nothing_is_nothing() {
+    for head in [
+        "204 No Content\r\n",
+        "304 Not Modified\r\ncontent-length: 99\r\n",
+        "200 OK\r\ncontent-length: 0\r\n",
+        "200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n",
+    ] {
+        let fake =
+            Fake::fixed(&format!("HTTP/1.1 {}\r\n", head.replacen("\r\n", "\r\ncontent-encoding: gzip\r\n", 1))).await;
+        for egress in [plain(&fake.url("")), with_secret(&fake.url(""))] {
+            assert_eq!(text(get(&egress, &fake.url("/")).await).await.unwrap(), "", "{head}");
+        }
+    }
+}
+
+/// An upstream that answers everything with this body, compressed.
+async fn compressed(body: &[u8]) -> Fake {
+    let body = gzip(body);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
+    let answer = [head.into_bytes(), body].concat();
+    Fake::start(move |_| Reply::Answer(answer.clone())).await
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_decompressed_and_its_secrets_removed() {
+    let fake = compressed(format!("before {SECRET} after").as_bytes()).await;
+    for (egress, expected) in [
+        (with_secret(&fake.url("")), "before [redacted] after".to_owned()),
+        (plain(&fake.url("")), format!("before {SECRET} after")),
+    ] {
+        let answer = get(&egress, &fake.url("/")).await.unwrap();
+        assert!(!answer.headers().contains_key("content-encoding"));
+        assert!(!answer.headers().contains_key("content-length"));
+        assert_eq!(text(Ok(answer)).await.unwrap(), expected);
     }
 }
 
@@ -121,7 +172,7 @@ async fn with_stopped_clock(hanging: &'static str) -> (Egress, Fake) {
 async fn a_silent_upstream_costs_the_time_of_the_call() {
     let (egress, fake) = with_stopped_clock("").await;
     let deadline = Instant::now() + Duration::from_secs(5);
-    let refusal = text(egress.send(request("GET", &fake.url("/")), deadline).await).await.unwrap_err();
+    let refusal = text(egress.send(request("GET", &fake.url("/")), until(deadline)).await).await.unwrap_err();
     assert_eq!(refusal, timed_out(Wait::Call));
     assert!(Instant::now() >= deadline);
     assert_eq!(fake.requests.lock().unwrap().len(), 2);
@@ -131,7 +182,7 @@ async fn a_silent_upstream_costs_the_time_of_the_call() {
 async fn the_deadline_holds_for_the_body_too() {
     let (egress, fake) = with_stopped_clock("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
     let deadline = Instant::now() + Duration::from_secs(5);
-    let mut body = egress.send(request("GET", &fake.url("/")), deadline).await.unwrap().into_body();
+    let mut body = egress.send(request("GET", &fake.url("/")), until(deadline)).await.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     assert_eq!(body.frame().await.unwrap().unwrap_err(), timed_out(Wait::Call));
     assert!(body.frame().await.is_none());

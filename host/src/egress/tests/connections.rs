@@ -1,6 +1,6 @@
 //! Where connections go, how they fail and how often they are used.
 
-use std::{io, net::SocketAddr, sync::Mutex};
+use std::{io, net::SocketAddr};
 
 use futures::future::BoxFuture;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
@@ -102,25 +102,6 @@ async fn a_connection_that_was_closed_meanwhile_does_no_harm() {
     for _ in 0..5 {
         assert_eq!(text(get(&egress, &fake.url("/")).await).await.unwrap(), "ok");
     }
-}
-
-/// Answers from a list, one item for each lookup.
-struct FixedResolver {
-    answers: Mutex<Vec<Vec<SocketAddr>>>,
-}
-
-impl Resolve for FixedResolver {
-    fn resolve(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        let mut answers = self.answers.lock().unwrap();
-        let answer = if answers.is_empty() { Err(io::Error::other("no such name")) } else { Ok(answers.remove(0)) };
-        Box::pin(std::future::ready(answer))
-    }
-}
-
-fn resolving(answers: Vec<Vec<SocketAddr>>, base_url: &str, rewrites: Vec<Rewrite>) -> Egress {
-    let grant = Grant { hosts: vec![at(base_url)], rewrites, ..Grant::default() };
-    let resolver = FixedResolver { answers: Mutex::new(answers) };
-    Egress::with_resolver("demo", &grant, &[declared(base_url, vec![])], Arc::new(resolver)).unwrap()
 }
 
 /// Never answers.

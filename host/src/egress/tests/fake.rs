@@ -1,17 +1,23 @@
 //! An upstream on a free port of 127.0.0.1 that answers byte for byte what a test tells it to.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
+
+use futures::future::BoxFuture;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+
+use crate::egress::connect::Resolve;
 
 /// What an upstream does with one request.
 pub(super) enum Reply {
@@ -21,6 +27,10 @@ pub(super) enum Reply {
     Close(Vec<u8>),
     /// Answers, maybe in part, and never sends anything more.
     Hang(Vec<u8>),
+    /// Answers byte by byte with a pause after each.
+    Trickle(Vec<u8>, Duration),
+    /// Answers the first, then the second again and again.
+    Forever(Vec<u8>, Vec<u8>),
 }
 
 pub(super) struct Fake {
@@ -76,6 +86,17 @@ async fn converse(mut stream: TcpStream, reply: Arc<impl Fn(&str) -> Reply>, req
                 drop(stream.write_all(&bytes).await);
                 return;
             }
+            Reply::Trickle(bytes, pause) => {
+                for byte in bytes {
+                    drop(stream.write_all(&[byte]).await);
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            Reply::Forever(first, again) => {
+                drop(stream.write_all(&first).await);
+                while stream.write_all(&again).await.is_ok() {}
+                return;
+            }
             Reply::Hang(bytes) => {
                 drop(stream.write_all(&bytes).await);
                 std::future::pending::<()>().await;
@@ -97,5 +118,18 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
         let mut buffer = [0; 4096];
         let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
         text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+}
+
+/// Answers from a list, one item for each lookup.
+pub(super) struct FixedResolver {
+    pub(super) answers: Mutex<Vec<Vec<SocketAddr>>>,
+}
+
+impl Resolve for FixedResolver {
+    fn resolve(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.is_empty() { Err(io::Error::other("no such name")) } else { Ok(answers.remove(0)) };
+        Box::pin(std::future::ready(answer))
     }
 }

@@ -1,19 +1,28 @@
-//! What is logged: one line about each request, and no secret at any level.
+//! What is logged: a line about each request, no secret at any level, and nothing that a stranger could forge.
 
 use std::{
     io,
     sync::{Arc, Mutex},
 };
 
-use tracing::{Dispatch, subscriber::NoSubscriber};
+use tracing::{Dispatch, Level, dispatcher::DefaultGuard, subscriber::NoSubscriber};
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
-/// Everything that is logged on this thread, by any crate, at any level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// Everything that is logged on this thread, by any crate, from the time when it was started.
+pub(super) struct Log {
+    text: Text,
+    _subscriber: DefaultGuard,
+    /// With a single subscriber in the process, tracing lets the thread that comes first to a log statement decide for all
+    /// threads whether it is on; the other tests' threads have no subscriber and would turn it off. With two it asks both.
+    _second: Dispatch,
+}
 
-impl io::Write for Log {
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Text {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -24,47 +33,107 @@ impl io::Write for Log {
     }
 }
 
+impl MakeWriter<'_> for Text {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    pub(super) fn start(level: Level) -> Self {
+        let text = Text::default();
+        let format = tracing_subscriber::fmt().with_ansi(false).without_time();
+        Self::with(text.clone(), Dispatch::new(format.with_max_level(level).with_writer(text).finish()))
+    }
+
+    fn json() -> Self {
+        let text = Text::default();
+        Self::with(text.clone(), Dispatch::new(tracing_subscriber::fmt().json().with_writer(text).finish()))
+    }
+
+    fn with(text: Text, subscriber: Dispatch) -> Self {
+        let second = Dispatch::new(NoSubscriber::default());
+        Self { text, _subscriber: tracing::dispatcher::set_default(&subscriber), _second: second }
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.text.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The audit's lines from the hop on, without their times.
+    pub(super) fn audit(&self) -> Vec<String> {
+        let text = self.text();
+        let lines = text.lines().filter_map(|line| line.split_once("airlock::audit: outbound request "));
+        let begun = r#"plugin="demo" operation="list-users" caller="tester" "#;
+        let fields = lines.map(|(_, fields)| fields.strip_prefix(begun).unwrap_or(fields));
+        fields.filter_map(|fields| fields.split(" ms=").next()).map(str::to_owned).collect()
+    }
+}
+
 #[tokio::test]
 async fn each_request_is_one_line_in_the_log_and_no_secret_is_in_it() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
-    let subscriber = Dispatch::new(subscriber);
-    // With a single subscriber in the process, tracing lets the thread that comes first to a log statement decide for all
-    // threads whether it is on; the other tests' threads have no subscriber and would turn it off. With two it asks both.
-    let _second = Dispatch::new(NoSubscriber::default());
-    let _guard = tracing::dispatcher::set_default(&subscriber);
-
+    let log = Log::start(Level::TRACE);
     let fake = Fake::start(echo).await;
     let egress = with_secret(&fake.url(""));
     let length = text(get(&egress, &fake.url("/whole?q=private")).await).await.unwrap().len();
     drop(get(&egress, &fake.url("/dropped")).await.unwrap());
     drop(get(&egress, "http://evil.example/denied").await);
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<&str> = log
-        .lines()
-        .filter_map(|line| line.split_once("airlock::audit: outbound request "))
-        .filter_map(|(_, fields)| fields.split(" ms=").next())
-        .collect();
     let received = fake.requests.lock().unwrap()[0].len();
     assert!(length < received, "secrets were removed");
-    let answered = "decision=\"permitted\" outcome=";
+    // The second request has another connection's place in the pool, so its address comes from the pool.
+    let address = fake.address;
+    assert_eq!(fake.connections(), 1);
+    let answered = format!(r#"address="{address}" decision="permitted" outcome="#);
     assert_eq!(
-        lines,
+        log.audit(),
         [
-            format!(r#"plugin="demo" method="GET" host="127.0.0.1" path="/whole" {answered}"complete" status=200 bytes={received}"#),
-            format!(r#"plugin="demo" method="GET" host="127.0.0.1" path="/dropped" {answered}"abandoned" status=200 bytes=0"#),
-            r#"plugin="demo" method="GET" host="evil.example" path="/denied" decision="host-not-declared" outcome="denied" bytes=0"#.to_owned(),
+            format!(r#"hop=0 attempt=1 method="GET" host="127.0.0.1" path="/whole" {answered}"complete" status=200 bytes={received}"#),
+            format!(r#"hop=0 attempt=1 method="GET" host="127.0.0.1" path="/dropped" {answered}"abandoned" status=200 bytes=0"#),
+            r#"hop=0 attempt=1 method="GET" host="evil.example" path="/denied" decision="host-not-declared" outcome="denied" bytes=0"#.to_owned(),
         ]
     );
+    let log = log.text();
+    assert!(log.contains(r#"plugin="demo" operation="list-users" caller="tester" hop=0"#), "{log}");
     assert!(log.contains("TRACE hyper_util"), "the libraries' lines are looked at too");
     for spelling in spellings::of(&Secret::new(SECRET.to_owned())) {
         assert!(!log.contains(spelling.as_str()), "{log}");
     }
+}
+
+const FORGED: &str = "x\" decision=\"permitted\"\n INFO airlock::audit: outbound request\r\u{1b}[2K\u{2028}\u{202e}\0";
+
+async fn ask_with_a_forged_name() {
+    let context = Context { operation: FORGED.into(), caller: FORGED.into(), ..later() };
+    let egress = Egress::new(FORGED, &Grant::default(), &[]).unwrap();
+    drop(egress.send(request("GET", "http://evil.example/"), context).await);
+}
+
+#[tokio::test]
+async fn a_line_can_not_be_forged() {
+    let log = Log::start(Level::INFO);
+    ask_with_a_forged_name().await;
+    let text = log.text();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let line = text.strip_suffix('\n').unwrap();
+    assert!(!line.chars().any(|it| it.is_control() || "\u{2028}\u{202e}".contains(it)), "{line:?}");
+    assert_eq!(line.matches(r#" decision=""#).count(), 1, "{line}");
+    let escaped = r#"caller="x\" decision=\"permitted\"\n INFO airlock::audit: outbound request\r\u{1b}[2K\u{2028}\u{202e}\0" hop=0"#;
+    assert!(line.contains(escaped), "{line}");
+}
+
+#[tokio::test]
+async fn a_line_of_json_can_not_be_forged() {
+    let log = Log::json();
+    ask_with_a_forged_name().await;
+    let text = log.text();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let fields = &line["fields"];
+    for name in ["plugin", "operation", "caller"] {
+        assert_eq!(fields[name], FORGED);
+    }
+    assert_eq!((&fields["decision"], &fields["outcome"]), (&"host-not-declared".into(), &"denied".into()));
 }

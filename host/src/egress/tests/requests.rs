@@ -6,7 +6,9 @@ use futures::stream;
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 
-use super::*;
+use tracing::Level;
+
+use super::{log::Log, *};
 
 #[tokio::test]
 async fn the_upstream_gets_the_credential_and_the_guest_never_sees_it() {
@@ -81,7 +83,11 @@ async fn request_bodies() {
     let announced = egress.send(post(&fake, Some(5), chunks::<Infallible>(vec![Ok("he"), Ok("llo")])), later()).await;
     assert_eq!(sent(text(announced).await.unwrap()), (false, "hello".to_owned()));
     let unknown = egress.send(post(&fake, None, chunks::<Infallible>(vec![Ok("he"), Ok("llo")])), later()).await;
-    assert_eq!(sent(text(unknown).await.unwrap()), (true, "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n".to_owned()));
+    assert_eq!(sent(text(unknown).await.unwrap()), (false, "hello".to_owned()));
+    // Too large to be collected, so that its length is known at its end only.
+    let large = "x".repeat(70_000).leak();
+    let streamed = egress.send(post(&fake, None, chunks::<Infallible>(vec![Ok(large), Ok("end")])), later()).await;
+    assert_eq!(sent(text(streamed).await.unwrap()), (true, format!("11170\r\n{large}\r\n3\r\nend\r\n0\r\n\r\n")));
     // Never more than was announced: the rest would be read as the next request.
     let more = egress
         .send(
@@ -105,4 +111,58 @@ async fn a_request_body_that_breaks_off() {
             egress.send(post(&fake, Some(5), chunks::<Infallible>(vec![Ok("he")])), later()).await.err().unwrap();
         assert_eq!(short, Refusal::RequestBroken);
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_is_not_sent() {
+    let fake = Fake::start(echo).await;
+    let log = Log::start(Level::INFO);
+    let limits = Limits { request: 80_000, headers: 3, header_bytes: 8 << 10, ..Limits::default() };
+    let egress = limited(&fake.url(""), limits);
+    let too_large = |excess| Refusal::RequestTooLarge { excess };
+
+    let announced = egress.send(post(&fake, Some(80_001), chunks::<Infallible>(vec![])), later()).await;
+    assert_eq!(announced.err().unwrap(), too_large(Excess::Body(80_000)));
+    let giant = "y".repeat(8 << 10);
+    for (fields, excess) in
+        [(vec!["1", "2", "3", "4"], Excess::Fields(3)), (vec![giant.as_str()], Excess::Header(8 << 10))]
+    {
+        let mut request = request("GET", &fake.url("/"));
+        for value in fields {
+            request.headers_mut().append("x-mine", value.parse().unwrap());
+        }
+        assert_eq!(egress.send(request, later()).await.err().unwrap(), too_large(excess));
+    }
+    assert_eq!(fake.connections(), 0);
+
+    // This one is noticed on the way: the upstream never sees its end.
+    let half = "x".repeat(50_000).leak();
+    let body = chunks::<Infallible>(vec![Ok(half), Ok(half)]);
+    let streamed = egress.send(post(&fake, None, body), later()).await;
+    assert_eq!(streamed.err().unwrap(), too_large(Excess::Body(80_000)));
+    assert!(fake.requests.lock().unwrap().is_empty());
+    assert_eq!(log.audit().len(), 4);
+    for line in log.audit() {
+        assert!(line.contains(r#"decision="permitted" outcome="request-too-large" bytes=0"#), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_keeps_to_its_rate() {
+    let fake = Fake::fixed("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let log = Log::start(Level::INFO);
+    let egress = limited(&fake.url(""), Limits { requests_per_second: Some(2), ..Limits::default() });
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(get(&egress, &fake.url("/")).await.map(|answer| answer.status().as_u16()));
+    }
+    assert_eq!(statuses[..2], [Ok(204), Ok(204)]);
+    let refusal = statuses[2].clone().unwrap_err();
+    assert_eq!((refusal.name(), refusal.retry_after()), ("rate-limited", Some(1)));
+    assert_eq!(refusal.to_string(), "the plugin is over its rate of requests; try again in 1 s");
+    assert!(log.audit()[2].contains(r#"decision="rate-limited" outcome="denied" bytes=0"#), "{:?}", log.audit());
+
+    tokio::time::advance(Duration::from_millis(500)).await;
+    assert_eq!(get(&egress, &fake.url("/")).await.unwrap().status(), 204);
+    assert_eq!(fake.requests.lock().unwrap().len(), 3);
 }
