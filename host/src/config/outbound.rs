@@ -5,6 +5,7 @@
 use std::{fs, path::Path};
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::Reader;
 use crate::grant::{BadTls, Retries, Tls};
@@ -71,13 +72,14 @@ impl Reader {
         &mut self,
         key: &str,
         names: [&String; N],
-        take: impl FnOnce([Vec<u8>; N]) -> Result<(), BadTls>,
+        take: impl FnOnce([Zeroizing<Vec<u8>>; N]) -> Result<(), BadTls>,
     ) {
-        let mut texts = [const { Vec::new() }; N];
+        // One of them is a private key.
+        let mut texts = [(); N].map(|()| Zeroizing::default());
         for (text, name) in texts.iter_mut().zip(names) {
             let path = self.folder.join(Path::new(name));
             match fs::read(&path) {
-                Ok(read) => *text = read,
+                Ok(read) => *text = Zeroizing::new(read),
                 Err(error) => return self.problems.push(format!("{key}: {}: can't be read: {error}", path.display())),
             }
         }

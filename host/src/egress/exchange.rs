@@ -12,7 +12,7 @@ use super::{
     headers::{self, Bounds},
     payload::Payload,
     redirect::{self, Redirect},
-    refusal::{Denial, Fault, Refusal, Rule},
+    refusal::{Denial, Refusal, Rule},
     response::{self, Terms},
     retry::{self, Moment},
     transport::{BoxError, Failure, RequestBody, Sent},
@@ -25,7 +25,6 @@ pub(super) struct Wanted {
     /// The guest's.
     headers: HeaderMap,
     body: Payload,
-    /// How many redirects led here.
     hop: usize,
 }
 
@@ -50,7 +49,13 @@ impl Wanted {
         self.hop += 1;
     }
 
-    fn host(&self) -> String {
+    /// How many redirects led here.
+    pub(super) fn hop(&self) -> usize {
+        self.hop
+    }
+
+    /// The host, for messages.
+    pub(super) fn host(&self) -> String {
         self.uri.host().unwrap_or_default().to_owned()
     }
 
@@ -66,14 +71,9 @@ impl Wanted {
 impl Egress {
     /// The redirect to follow, if the answer is one that the grant has followed. One that needs a body which was too large to be
     /// kept is handed on.
-    pub(super) fn redirect(&self, wanted: &Wanted, answer: &Response<Body>) -> Result<Option<Redirect>, Refusal> {
-        let redirect = redirect::read(&wanted.method, &wanted.uri, answer)
-            .filter(|redirect| self.redirects > 0 && (redirect.without_body || wanted.body.is_replayable()));
-        if redirect.is_some() && wanted.hop == self.redirects {
-            // Handed on, it would be read against an address that the guest has never asked for.
-            return Err(Refusal::Unavailable { host: wanted.host(), fault: Fault::TooManyRedirects });
-        }
-        Ok(redirect)
+    pub(super) fn redirect(&self, wanted: &Wanted, answer: &Response<Body>) -> Option<Redirect> {
+        redirect::read(&wanted.method, &wanted.uri, answer)
+            .filter(|redirect| self.redirects > 0 && (redirect.without_body || wanted.body.is_replayable()))
     }
 
     /// Attempts until what comes back is final.

@@ -142,9 +142,14 @@ impl Egress {
         let mut wanted = Wanted::new(request, self.limits.request);
         loop {
             let answer = self.repeat(&mut wanted, &context).await?;
-            let Some(redirect) = self.redirect(&wanted, &answer)? else {
+            let Some(redirect) = self.redirect(&wanted, &answer) else {
                 return Ok(answer);
             };
+            if wanted.hop() == self.redirects {
+                // Handed on, it would be read against an address that the guest has never asked for.
+                answer.into_body().set_aside("too-many-redirects");
+                return Err(Refusal::Unavailable { host: wanted.host(), fault: Fault::TooManyRedirects });
+            }
             answer.into_body().set_aside("redirected");
             wanted.follow(redirect);
         }

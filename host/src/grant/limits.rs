@@ -34,7 +34,7 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Resolving, connecting and the TLS handshake together. 10 s: two addresses that don't answer and a third that does.
     pub connect: Duration,
-    /// From the connection to the header of the answer. None: how long an API thinks is its own affair (a report takes what it
+    /// From the connection to the header of the answer, the request's own way included. None: how long an API thinks is its own affair (a report takes what it
     /// takes), `wall` ends it, and what was given up too early is carried out all the same.
     pub first_byte: Option<Duration>,
     /// Silence in the middle of an answer. 30 s: event streams send something at least every 15 s to keep proxies from cutting

@@ -121,12 +121,17 @@ async fn a_hop_to_a_name_with_a_private_address_is_denied() {
 #[tokio::test]
 async fn a_loop_ends() {
     let fake = Fake::start(|_| redirect(302, "/again")).await;
+    let log = Log::start(Level::INFO);
     for redirects in [1, 3] {
         let refusal =
             get(&following(redirects, &[(&fake.url(""), "some-secret")]), &fake.url("/")).await.err().unwrap();
         assert_eq!(refusal, unavailable(Fault::TooManyRedirects));
     }
     assert_eq!(fake.requests.lock().unwrap().len(), 2 + 4);
+    let outcomes: Vec<String> =
+        log.audit().iter().map(|line| line.split("outcome=").nth(1).unwrap().to_owned()).collect();
+    let (followed, last) = (r#""redirected" status=302 bytes=0"#, r#""too-many-redirects" status=302 bytes=0"#);
+    assert_eq!(outcomes, [followed, last, followed, followed, followed, last]);
     // Where none is followed, none is too many.
     assert_eq!(get(&following(0, &[(&fake.url(""), "some-secret")]), &fake.url("/")).await.unwrap().status(), 302);
 }
