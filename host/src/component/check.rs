@@ -239,7 +239,7 @@ fn check_routes(operations: &[Operation]) -> Result<(), ContractFault> {
 }
 
 fn check_upstream(it: &Upstream) -> Result<(), ContractFault> {
-    match crate::grant::Destination::parse(&it.base_url) {
+    match crate::grant::Pattern::parse(&it.base_url) {
         Ok(_) => Ok(()),
         Err(e) => Err(fault(&format!("upstream {}", it.base_url), e.to_string())),
     }

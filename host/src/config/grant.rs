@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{
@@ -9,7 +10,9 @@ use super::{
     outbound::{RawRetries, RawTls},
 };
 use crate::{
-    grant::{Destination, Grant, Limits, MissingSecret, Rewrite, Secret},
+    grant::{
+        Addresses, BadDestination, Destination, Grant, Limits, MissingSecret, Pattern, Rewrite, Secret, parse_range,
+    },
     sandbox::{MAX_INSTANCES, MAX_MEMORY},
 };
 
@@ -45,6 +48,8 @@ const MAX_LOG_KB: u64 = 1024;
 pub(super) struct RawGrant {
     #[serde(default)]
     hosts: Vec<String>,
+    #[serde(default)]
+    addresses: RawAddresses,
     methods: Option<Vec<String>>,
     #[serde(default)]
     secrets: BTreeMap<String, RawSecret>,
@@ -57,6 +62,15 @@ pub(super) struct RawGrant {
     tls: RawTls,
     #[serde(default)]
     limits: RawLimits,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAddresses {
+    #[serde(default)]
+    allow: Vec<String>,
+    #[serde(default)]
+    deny: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,17 +104,22 @@ impl Reader {
     pub(super) fn grant(&mut self, key: &str, raw: RawGrant) -> Grant {
         let mut hosts = Vec::new();
         for host in &raw.hosts {
-            hosts.extend(self.destination(&format!("{key}.hosts"), host));
+            hosts.extend(self.destination(&format!("{key}.hosts"), host, Pattern::parse));
         }
         let mut rewrites = Vec::new();
         for (from, to) in &raw.upstreams {
             let key = format!("{key}.upstreams.{from:?}");
-            if let (Some(from), Some(to)) = (self.destination(&key, from), self.destination(&key, to)) {
+            let mut read = |text| self.destination(&key, text, Destination::parse);
+            if let (Some(from), Some(to)) = (read(from), read(to)) {
                 rewrites.push(Rewrite { from, to });
             }
         }
         Grant {
             hosts,
+            addresses: Addresses {
+                allow: self.ranges(&format!("{key}.addresses.allow"), &raw.addresses.allow),
+                deny: self.ranges(&format!("{key}.addresses.deny"), &raw.addresses.deny),
+            },
             rewrites,
             methods: raw.methods.map(|methods| self.methods(key, methods)),
             secrets: raw.secrets.into_iter().map(|(name, source)| (name, self.secret(source))).collect(),
@@ -111,14 +130,20 @@ impl Reader {
         }
     }
 
-    fn destination(&mut self, key: &str, text: &str) -> Option<Destination> {
-        match Destination::parse(text) {
-            Ok(destination) => Some(destination),
-            Err(e) => {
-                self.problems.push(format!("{key}: {text:?}: {e}; expected scheme://host[:port][/prefix]"));
-                None
+    fn destination<T>(&mut self, key: &str, text: &str, parse: fn(&str) -> Result<T, BadDestination>) -> Option<T> {
+        let problem = |e| format!("{key}: {text:?}: {e}; expected scheme://host[:port][/prefix]");
+        parse(text).map_err(|e| self.problems.push(problem(e))).ok()
+    }
+
+    fn ranges(&mut self, key: &str, texts: &[String]) -> Vec<IpNet> {
+        let mut ranges = Vec::new();
+        for text in texts {
+            match parse_range(text) {
+                Ok(range) => ranges.push(range),
+                Err(e) => self.problems.push(format!("{key}: {text:?}: {e}")),
             }
         }
+        ranges
     }
 
     pub(super) fn methods(&mut self, key: &str, methods: Vec<String>) -> Vec<String> {

@@ -169,7 +169,7 @@ mod tests {
     use std::env;
 
     use super::*;
-    use crate::grant::MissingSecret;
+    use crate::grant::{MissingSecret, Pattern};
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         Config::parse(text, Path::new("/etc/airlock/airlock.toml"))
@@ -192,7 +192,8 @@ mod tests {
             [plugins]
             dir = "/srv/plugins"
             [grants.m3ter-orgusers]
-            hosts = ["https://api.m3ter.com"]
+            hosts = ["https://api.m3ter.com", "https://*.m3ter.com/v1"]
+            addresses = { allow = ["10.1.0.0/16", "fd12::/48"], deny = ["203.0.113.0/24"] }
             methods = ["GET", "PUT"]
             secrets.M3TER_API_KEY = { env = "AIRLOCK_TEST_NO_SUCH_VARIABLE" }
             upstreams."https://api.m3ter.com" = "http://127.0.0.1:4010"
@@ -203,7 +204,10 @@ mod tests {
         assert_eq!(config.listen.rest.port(), 0);
         assert_eq!(config.plugins, Path::new("/srv/plugins"));
         let grant = &config.grants["m3ter-orgusers"];
-        assert_eq!(grant.hosts[0].to_string(), "https://api.m3ter.com");
+        let texts = |hosts: &[Pattern]| hosts.iter().map(Pattern::to_string).collect::<Vec<_>>();
+        assert_eq!(texts(&grant.hosts), ["https://api.m3ter.com", "https://*.m3ter.com/v1"]);
+        assert_eq!(grant.addresses.allow, ["10.1.0.0/16", "fd12::/48"].map(|range| range.parse().unwrap()));
+        assert_eq!(grant.addresses.deny, ["203.0.113.0/24"].map(|range| range.parse().unwrap()));
         assert_eq!(grant.rewrites[0].to.port, 4010);
         assert_eq!(grant.limits.memory, 8 << 20);
         let missing = grant.secrets["M3TER_API_KEY"].as_ref().unwrap_err();
@@ -229,7 +233,9 @@ mod tests {
         let error = parse(
             r#"
             [grants.p]
-            hosts = ["api.m3ter.com", "ftp://x"]
+            hosts = ["api.m3ter.com", "ftp://x", "https://*.com"]
+            addresses = { allow = ["10.1.2.3/16"], deny = ["203.0.113.7"] }
+            upstreams."https://*.m3ter.com" = "http://127.0.0.1:4010"
             methods = ["get"]
             limits = { memory_mb = 0, cpu_ms = 0, concurrency = 9223372036854775807 }
             "#,
@@ -239,6 +245,10 @@ mod tests {
         for expected in [
             "grants.p.hosts: \"api.m3ter.com\": ",
             "grants.p.hosts: \"ftp://x\": ",
+            "grants.p.hosts: \"https://*.com\": * stands for one label before a name of two labels or more",
+            "grants.p.addresses.allow: \"10.1.2.3/16\": has bits set beyond its prefix length; expected 10.1.0.0/16",
+            "grants.p.addresses.deny: \"203.0.113.7\": has no prefix length; expected 203.0.113.7/32",
+            "grants.p.upstreams.\"https://*.m3ter.com\": \"https://*.m3ter.com\": host is not a name or an address",
             "grants.p.methods: \"get\": expected a method in capitals, such as GET",
             "grants.p.limits.memory_mb: 0: expected 1 to 1024",
             "grants.p.limits.cpu_ms: 0: expected 1 to 3600000",

@@ -93,7 +93,7 @@ impl Demo {
         let destination = |text: &str| Destination::parse(text).expect("written here");
         let token = Secret::new(simulated.token.clone());
         Grant {
-            hosts: vec![destination(origin)],
+            hosts: vec![destination(origin).into()],
             rewrites: vec![Rewrite {
                 from: destination(origin),
                 to: destination(&format!("http://{}", simulated.address)),

@@ -1,4 +1,4 @@
-//! Which network addresses a request may be sent to: public ones, and those that the operator named.
+//! Which network addresses a request may be sent to: public ones, and those that the operator named; none that the operator denies.
 //!
 //! No name is resolved here and no connection made: `connect` asks about each address that a name resolved to.
 
@@ -7,9 +7,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::grant::{Destination, Grant};
+use crate::grant::{Addresses, Destination, Grant};
 
 /// An address that may be connected to. Only the checks below make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,35 +21,69 @@ impl Reachable {
     }
 }
 
-/// The destinations for which the operator vouched, as `(host, port)`: there, any address may be connected to.
+/// Why an address may not be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreachable {
+    /// It lies in a range that the operator denies.
+    Denied,
+    /// It isn't public, and the operator named neither the host nor the address. With the kind of address.
+    NotPublic(&'static str),
+}
+
+/// The operator's word on addresses.
 ///
-/// They are
+/// Some destinations are *named*, as `(host, port)`: there, any address that isn't denied may be connected to. They are
 /// - the granted hosts that are written as an address or as `localhost`: nobody writes those without meaning that very machine;
 /// - the target of each rewrite: a staging system or a simulator lives in a private network, whatever its name.
 ///
-/// A granted host *name* isn't among them. Whoever controls the name's DNS records could point it at any machine near this one.
+/// A granted host *name* isn't among them. Whoever controls the name's DNS records could point it at any machine near this one;
+/// `addresses.allow` says which of those are meant.
 #[derive(Debug)]
-pub(super) struct OperatorNamed(HashSet<(String, u16)>);
+pub(super) struct AddressPolicy {
+    named: HashSet<(String, u16)>,
+    ranges: Addresses,
+}
 
-impl OperatorNamed {
+impl AddressPolicy {
     pub(super) fn new(grant: &Grant) -> Self {
-        let literal =
-            |destination: &&Destination| destination.host == "localhost" || destination.host.parse::<IpAddr>().is_ok();
-        let granted = grant.hosts.iter().filter(literal);
-        let targets = grant.rewrites.iter().map(|rewrite| &rewrite.to);
-        Self(granted.chain(targets).map(|destination| (destination.host.clone(), destination.port)).collect())
+        let is_literal =
+            |destination: &Destination| destination.host == "localhost" || destination.host.parse::<IpAddr>().is_ok();
+        let granted = grant.hosts.iter().filter_map(|host| host.single()).filter(is_literal);
+        let targets = grant.rewrites.iter().map(|rewrite| rewrite.to.clone());
+        let named = granted.chain(targets).map(|destination| (destination.host, destination.port)).collect();
+        Self { named, ranges: grant.addresses.clone() }
     }
 
-    /// Decides about one address that `host` resolved to; the error says what kind of address it is.
-    pub(super) fn check(&self, host: &str, port: u16, address: IpAddr) -> Result<Reachable, &'static str> {
-        if self.0.contains(&(host.to_owned(), port)) {
-            return Ok(Reachable(address));
+    /// Decides about one address that `host` resolved to.
+    pub(super) fn check(&self, host: &str, port: u16, address: IpAddr) -> Result<Reachable, Unreachable> {
+        let within = |ranges: &[IpNet], address: IpAddr| ranges.iter().any(|range| range.contains(&address));
+        if within(&self.ranges.deny, address) || carried(address).is_some_and(|v4| within(&self.ranges.deny, v4.into()))
+        {
+            return Err(Unreachable::Denied);
         }
+        // The system connects to `::ffff:a.b.c.d` as a.b.c.d, so that's the address that is meant.
+        let is_named = self.named.contains(&(host.to_owned(), port));
         match not_public(address) {
-            Some(kind) => Err(kind),
-            None => Ok(Reachable(address)),
+            Some(kind) if !is_named && !within(&self.ranges.allow, address.to_canonical()) => {
+                Err(Unreachable::NotPublic(kind))
+            }
+            _ => Ok(Reachable(address)),
         }
     }
+}
+
+/// The IPv4 address that packets to an IPv6 address end at: as the system itself connects, or behind a translator or a tunnel.
+/// Forms that only a certain network knows (a NAT64 prefix of its own, ISATAP) can't be recognised.
+fn carried(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(v6) = address else {
+        return None;
+    };
+    let [_, _, a, b, c, d, .., e, f, g, h] = v6.octets();
+    if SIX_TO_FOUR.contains(&v6) {
+        return Some(Ipv4Addr::new(a, b, c, d));
+    }
+    let ends_in_v4 = [V4_MAPPED, V4_COMPATIBLE, V4_TRANSLATED, NAT64, LOCAL_NAT64].iter().any(|net| net.contains(&v6));
+    ends_in_v4.then_some(Ipv4Addr::new(e, f, g, h))
 }
 
 /// Why `address` isn't an ordinary public address; `None` = it is one.
@@ -89,7 +123,11 @@ const fn v6(segments: [u16; 8], length: u8) -> Ipv6Net {
 }
 
 const V4_MAPPED: Ipv6Net = v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96);
+const V4_COMPATIBLE: Ipv6Net = v6([0, 0, 0, 0, 0, 0, 0, 0], 96);
+const V4_TRANSLATED: Ipv6Net = v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96);
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
+const LOCAL_NAT64: Ipv6Net = v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48);
+const SIX_TO_FOUR: Ipv6Net = v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16);
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
 /// The IANA special-purpose registry for IPv4, plus one address of a cloud's metadata service that looks public.
@@ -117,14 +155,15 @@ const NOT_PUBLIC_V4: &[(Ipv4Net, &str)] = &[
 const NOT_PUBLIC_V6: &[(Ipv6Net, &str)] = &[
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), "unspecified"),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), "loopback"),
-    (v6([0, 0, 0, 0, 0, 0, 0, 0], 96), "IPv4-compatible"),
-    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), "local NAT64"),
+    (V4_COMPATIBLE, "IPv4-compatible"),
+    (V4_TRANSLATED, "IPv4-translated"),
+    (LOCAL_NAT64, "local NAT64"),
     (v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), "discard-only"),
     (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32), "Teredo"),
     (v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48), "benchmarking"),
     (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), "reserved"),
     (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), "documentation"),
-    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), "6to4"),
+    (SIX_TO_FOUR, "6to4"),
     (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), "documentation"),
     (v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128), "cloud metadata"),
     (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), "private"),
@@ -136,7 +175,7 @@ const NOT_PUBLIC_V6: &[(Ipv6Net, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::Rewrite;
+    use crate::grant::{Pattern, Rewrite, parse_range};
 
     #[test]
     fn refused_addresses() {
@@ -172,7 +211,7 @@ mod tests {
             ("::ffff:127.0.0.1", "loopback"),
             ("::ffff:10.0.0.1", "private"),
             ("::ffff:169.254.169.254", "link-local or cloud metadata"),
-            ("::ffff:0:127.0.0.1", "reserved"),
+            ("::ffff:0:127.0.0.1", "IPv4-translated"),
             ("64:ff9b::127.0.0.1", "loopback"),
             ("64:ff9b::a9fe:a9fe", "link-local or cloud metadata"),
             ("64:ff9b:1::8.8.8.8", "local NAT64"),
@@ -225,35 +264,112 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_the_operator_names_private_addresses() {
-        let at = |text: &str| Destination::parse(text).unwrap();
-        let grant = Grant {
-            hosts: vec![
-                at("http://10.0.0.5:8080"),
-                at("http://localhost"),
-                at("http://[::1]"),
-                at("https://api.example"),
-            ],
+    fn at(text: &str) -> Destination {
+        Destination::parse(text).unwrap()
+    }
+
+    /// A grant with one of each: a literal, `localhost`, a name, a star, a rewrite; and ranges that are allowed and denied.
+    fn policy(allow: &[&str], deny: &[&str]) -> AddressPolicy {
+        let hosts =
+            ["http://10.0.0.5:8080", "http://localhost", "http://[::1]", "https://api.example", "https://*.my.example"];
+        let ranges = |texts: &[&str]| texts.iter().map(|text| parse_range(text).unwrap()).collect();
+        AddressPolicy::new(&Grant {
+            hosts: hosts.map(|host| Pattern::parse(host).unwrap()).into(),
+            addresses: Addresses { allow: ranges(allow), deny: ranges(deny) },
             rewrites: vec![Rewrite { from: at("https://api.example"), to: at("https://staging.internal") }],
             ..Grant::default()
-        };
-        let named = OperatorNamed::new(&grant);
-        for (host, port, address, expected) in [
-            ("10.0.0.5", 8080, "10.0.0.5", Ok(())),
-            ("10.0.0.5", 80, "10.0.0.5", Err("private")),
-            ("10.0.0.6", 8080, "10.0.0.6", Err("private")),
-            ("localhost", 80, "127.0.0.1", Ok(())),
-            ("localhost", 8080, "127.0.0.1", Err("loopback")),
-            ("::1", 80, "::1", Ok(())),
-            ("staging.internal", 443, "10.1.2.3", Ok(())),
-            ("staging.internal", 80, "10.1.2.3", Err("private")),
-            ("api.example", 443, "10.1.2.3", Err("private")),
-            ("api.example", 443, "8.8.8.8", Ok(())),
-        ] {
+        })
+    }
+
+    fn check(policy: &AddressPolicy, table: &[(&str, u16, &str, Result<(), Unreachable>)]) {
+        for (host, port, address, expected) in table {
             let address = address.parse().unwrap();
-            let reachable = expected.map(|()| Reachable(address));
-            assert_eq!(named.check(host, port, address), reachable, "{host}:{port}");
+            assert_eq!(
+                policy.check(host, *port, address),
+                expected.map(|()| Reachable(address)),
+                "{host}:{port} {address}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_operator_names_private_addresses() {
+        let not_public = |kind| Err(Unreachable::NotPublic(kind));
+        check(
+            &policy(&[], &[]),
+            &[
+                ("10.0.0.5", 8080, "10.0.0.5", Ok(())),
+                ("10.0.0.5", 80, "10.0.0.5", not_public("private")),
+                ("10.0.0.6", 8080, "10.0.0.6", not_public("private")),
+                ("localhost", 80, "127.0.0.1", Ok(())),
+                ("localhost", 8080, "127.0.0.1", not_public("loopback")),
+                ("::1", 80, "::1", Ok(())),
+                ("staging.internal", 443, "10.1.2.3", Ok(())),
+                ("staging.internal", 80, "10.1.2.3", not_public("private")),
+                ("api.example", 443, "10.1.2.3", not_public("private")),
+                ("api.example", 443, "8.8.8.8", Ok(())),
+                ("a.my.example", 443, "127.0.0.1", not_public("loopback")),
+            ],
+        );
+    }
+
+    #[test]
+    fn names_may_resolve_into_allowed_ranges() {
+        let not_public = |kind| Err(Unreachable::NotPublic(kind));
+        check(
+            &policy(&["10.1.0.0/16", "fd12::/48"], &[]),
+            &[
+                ("api.example", 443, "10.1.2.3", Ok(())),
+                ("a.my.example", 443, "10.1.255.255", Ok(())),
+                ("api.example", 443, "fd12::1", Ok(())),
+                ("api.example", 443, "::ffff:10.1.2.3", Ok(())),
+                ("api.example", 443, "10.2.0.0", not_public("private")),
+                ("api.example", 443, "fd12:0:1::", not_public("private")),
+                ("api.example", 443, "169.254.169.254", not_public("link-local or cloud metadata")),
+                // A translator's network isn't the one that was allowed.
+                ("api.example", 443, "64:ff9b::10.1.2.3", not_public("private")),
+                ("api.example", 443, "::10.1.2.3", not_public("IPv4-compatible")),
+                ("api.example", 443, "2002:a01:203::", not_public("6to4")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_denied_range_wins_over_everything() {
+        let deny = ["10.0.0.0/8", "127.0.0.0/8", "8.8.8.0/24", "2606:4700::/32", "::1/128"];
+        check(
+            &policy(&["10.1.0.0/16", "8.0.0.0/8"], &deny),
+            &[
+                ("api.example", 443, "8.8.8.8", Err(Unreachable::Denied)),
+                ("api.example", 443, "8.8.4.4", Ok(())),
+                ("api.example", 443, "2606:4700::1111", Err(Unreachable::Denied)),
+                // Over allowed ranges, literal hosts, localhost and the targets of rewrites.
+                ("api.example", 443, "10.1.2.3", Err(Unreachable::Denied)),
+                ("10.0.0.5", 8080, "10.0.0.5", Err(Unreachable::Denied)),
+                ("::1", 80, "::1", Err(Unreachable::Denied)),
+                ("localhost", 80, "127.0.0.1", Err(Unreachable::Denied)),
+                ("staging.internal", 443, "10.1.2.3", Err(Unreachable::Denied)),
+                ("staging.internal", 443, "192.168.1.1", Ok(())),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_denied_v4_address_is_denied_in_every_form() {
+        let policy = policy(&["0.0.0.0/0", "::/0"], &["203.0.113.0/24"]);
+        for address in [
+            "203.0.113.7",
+            "::ffff:203.0.113.7",
+            "::203.0.113.7",
+            "::ffff:0:203.0.113.7",
+            "64:ff9b::203.0.113.7",
+            "64:ff9b:1::203.0.113.7",
+            "2002:cb00:7107::1",
+        ] {
+            check(&policy, &[("staging.internal", 443, address, Err(Unreachable::Denied))]);
+        }
+        for address in ["203.0.114.7", "::ffff:203.0.114.7", "2002:cb00:7207::1", "2001:db8::203.0.113.7"] {
+            check(&policy, &[("staging.internal", 443, address, Ok(()))]);
         }
     }
 }

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 use tower::Service;
 
-use super::address::{OperatorNamed, Reachable};
+use super::address::{AddressPolicy, Reachable, Unreachable};
 
 /// How long to try one address before the next. 4 s: systems repeat a lost SYN after 1 s and after 3 s.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
@@ -41,6 +41,9 @@ pub(super) enum ConnectError {
     /// One of the host's addresses isn't public, and the operator didn't name the host.
     #[error("{host} resolves to {address}: {kind} address")]
     NotPublic { host: String, address: IpAddr, kind: &'static str },
+    /// One of the host's addresses lies in a range that the operator denies.
+    #[error("{host} resolves to {address}: denied by the grant")]
+    Denied { host: String, address: IpAddr },
     #[error("name can't be resolved: {0}")]
     Resolve(io::Error),
     #[error("can't connect: {0}")]
@@ -54,12 +57,12 @@ pub(super) enum ConnectError {
 #[derive(Clone)]
 pub(super) struct Connector {
     resolver: Arc<dyn Resolve>,
-    named: Arc<OperatorNamed>,
+    addresses: Arc<AddressPolicy>,
 }
 
 impl Connector {
-    pub(super) fn new(resolver: Arc<dyn Resolve>, named: OperatorNamed) -> Self {
-        Self { resolver, named: Arc::new(named) }
+    pub(super) fn new(resolver: Arc<dyn Resolve>, addresses: AddressPolicy) -> Self {
+        Self { resolver, addresses: Arc::new(addresses) }
     }
 
     async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
@@ -90,10 +93,10 @@ impl Connector {
             Err(_) => self.resolver.resolve(host.to_owned(), port).await.map_err(ConnectError::Resolve)?,
         };
         let check = |address: SocketAddr| {
-            self.named.check(host, port, address.ip()).map_err(|kind| ConnectError::NotPublic {
-                host: host.to_owned(),
-                address: address.ip(),
-                kind,
+            let (host, address) = (host.to_owned(), address.ip());
+            self.addresses.check(&host, port, address).map_err(|reason| match reason {
+                Unreachable::Denied => ConnectError::Denied { host, address },
+                Unreachable::NotPublic(kind) => ConnectError::NotPublic { host, address, kind },
             })
         };
         addresses.into_iter().map(check).collect()

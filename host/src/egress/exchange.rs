@@ -136,7 +136,7 @@ impl Egress {
 
         let Sent { answer, peer } = self.transport.send(request, deadline).await;
         match (&answer, peer) {
-            (Err(Failure::NotPublic(address)), _) => audit.address(address),
+            (Err(Failure::NotPublic(address) | Failure::DeniedAddress(address)), _) => audit.address(address),
             (_, Some(peer)) => audit.address(&peer),
             _ => {}
         }
@@ -147,10 +147,11 @@ impl Egress {
             Ok(answer) if !retry::is_overloaded(answer.status()) => admission.succeeded(),
             Ok(_) | Err(Failure::Unavailable(_) | Failure::TimedOut(_)) => admission.failed(Instant::now()),
             // They say nothing about the upstream.
-            Err(Failure::NotPublic(_) | Failure::RequestBroken) => drop(admission),
+            Err(Failure::NotPublic(_) | Failure::DeniedAddress(_) | Failure::RequestBroken) => drop(admission),
         }
         answer.map_err(|failure| match failure {
             Failure::NotPublic(_) => wanted.breaks(Rule::PrivateAddress, self.policy.vouching_hint(&permitted)),
+            Failure::DeniedAddress(_) => wanted.breaks(Rule::DeniedAddress, self.policy.denied_address_hint()),
             Failure::Unavailable(fault) => Refusal::Unavailable { host: wanted.host(), fault },
             Failure::TimedOut(wait) => Refusal::TimedOut { host: wanted.host(), wait },
             Failure::RequestBroken => Refusal::RequestBroken,

@@ -40,7 +40,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 use self::{
-    address::OperatorNamed,
+    address::AddressPolicy,
     audit::{Audit, Step},
     breaker::Breakers,
     connect::{Connector, Resolve, SystemResolver},
@@ -121,7 +121,7 @@ impl Egress {
         Ok(Self {
             plugin: plugin.into(),
             policy,
-            transport: Transport::new(Connector::new(resolver, OperatorNamed::new(grant)), grant),
+            transport: Transport::new(Connector::new(resolver, AddressPolicy::new(grant)), grant),
             patterns: Patterns::new(secrets().map(|(_, secret)| secret)),
             breakers: Breakers::default(),
             rate: grant.limits.requests_per_second.map(|rate| Rate::new(rate, Instant::now())),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     contract::Upstream,
-    grant::{BadDestination, Destination, Grant, Rewrite},
+    grant::{BadDestination, Destination, Grant, Pattern},
 };
 
 /// What one plugin may ask for: declared ∧ granted.
@@ -20,15 +20,16 @@ use crate::{
 pub(super) struct Policy {
     plugin: String,
     declared: Vec<Declared>,
-    hosts: Vec<Destination>,
+    hosts: Vec<Pattern>,
     /// `None` = every declared method.
     methods: Option<Vec<String>>,
-    rewrites: Vec<Rewrite>,
+    /// From, to.
+    rewrites: Vec<(Pattern, Destination)>,
 }
 
 #[derive(Debug)]
 struct Declared {
-    at: Destination,
+    at: Pattern,
     methods: Vec<String>,
     credentials: Credentials,
 }
@@ -51,7 +52,7 @@ impl Policy {
         let mut problems = Vec::new();
         let mut granted = 0;
         for upstream in upstreams {
-            let at = match Destination::parse(&upstream.base_url) {
+            let at = match Pattern::parse(&upstream.base_url) {
                 Ok(at) => at,
                 Err(reason) => {
                     problems.push(Problem::Upstream { base_url: upstream.base_url.clone(), reason });
@@ -83,7 +84,7 @@ impl Policy {
             declared,
             hosts: grant.hosts.clone(),
             methods: grant.methods.clone(),
-            rewrites: grant.rewrites.clone(),
+            rewrites: grant.rewrites.iter().map(|it| (it.from.clone().into(), it.to.clone())).collect(),
         })
     }
 
@@ -105,17 +106,26 @@ impl Policy {
     pub(super) fn vouching_hint(&self, permitted: &Permitted<'_>) -> String {
         let line = toml_lines::vouch(&permitted.to.to_string());
         let lines = toml_lines::section(&self.plugin, &[line]);
-        format!("the name resolves to a private address; if that is right, add to airlock.toml:\n{lines}")
+        format!(
+            "the name resolves to a private address; if that is right, add the address or its network to addresses.allow of \
+             the plugin's grant, or vouch for this name, whatever it resolves to, by adding to airlock.toml:\n{lines}"
+        )
     }
 
-    /// The declared upstream with the longest prefix that covers the request; of equals, the first.
+    /// The hint for a permitted destination at an address that the operator denies.
+    pub(super) fn denied_address_hint(&self) -> String {
+        let section = toml_lines::section(&self.plugin, &[]);
+        format!("its address lies in a range that airlock.toml denies, under addresses.deny in {}", section.trim_end())
+    }
+
+    /// The closest declared upstream that covers the request; of equals, the first.
     fn check_declared(&self, method: &Method, asked: &Destination) -> Result<&Declared, (Rule, String)> {
         let mut best: Option<&Declared> = None;
         let mut closest = Aspect::Host;
         for declared in &self.declared {
             match covers(&declared.at, asked).and(has_method(&declared.methods, method)) {
                 Ok(()) => {
-                    best = best.filter(|best| best.at.prefix.len() >= declared.at.prefix.len()).or(Some(declared));
+                    best = best.filter(|best| closeness(&best.at) >= closeness(&declared.at)).or(Some(declared));
                 }
                 Err(aspect) => closest = closest.max(aspect),
             }
@@ -127,13 +137,9 @@ impl Policy {
         })
     }
 
-    /// The hint offers to grant the whole declared upstream, not the one path asked for: that's what the plugin is made for.
-    fn check_granted(
-        &self,
-        method: &Method,
-        asked: &Destination,
-        declared: &Destination,
-    ) -> Result<(), (Rule, String)> {
+    /// The hint offers to grant the whole declared upstream, not the one path asked for: that's what the plugin is made for. Of
+    /// hosts that are declared by a star, it offers the one.
+    fn check_granted(&self, method: &Method, asked: &Destination, declared: &Pattern) -> Result<(), (Rule, String)> {
         let missing_host = closest_miss(&self.hosts, asked);
         let missing_method = self.methods.as_ref().filter(|methods| has_method(methods, method).is_err());
         let Some(aspect) = missing_host.or(missing_method.map(|_| Aspect::Method)) else {
@@ -142,7 +148,7 @@ impl Policy {
 
         let mut lines = Vec::new();
         if missing_host.is_some() {
-            lines.push(toml_lines::hosts(&self.hosts, [declared.clone()]));
+            lines.push(toml_lines::hosts(&self.hosts, [declared.at(&asked.host).into()]));
         }
         if let Some(methods) = missing_method {
             lines.push(toml_lines::methods(methods, method.as_str()));
@@ -150,16 +156,16 @@ impl Policy {
         Err((Rule::Granted(aspect), format!("add to airlock.toml:\n{}", toml_lines::section(&self.plugin, &lines))))
     }
 
-    /// Where the request really goes: by the rewrite with the longest prefix, or where it says.
+    /// Where the request really goes: by the closest rewrite, or where it says.
     fn rewrite(&self, asked: &Destination, path: &str) -> (Destination, String) {
-        let rewrites = self.rewrites.iter().filter(|rewrite| covers(&rewrite.from, asked).is_ok());
-        let Some(rewrite) = rewrites.max_by_key(|rewrite| rewrite.from.prefix.len()) else {
+        let rewrites = self.rewrites.iter().filter(|(from, _)| covers(from, asked).is_ok());
+        let Some((from, to)) = rewrites.max_by_key(|(from, _)| closeness(from)) else {
             return (asked.origin(), path.to_owned());
         };
-        let rest = path.strip_prefix(&rewrite.from.prefix).unwrap_or(path);
-        match format!("{}{rest}", rewrite.to.prefix) {
-            empty if empty.is_empty() => (rewrite.to.origin(), "/".to_owned()),
-            path => (rewrite.to.origin(), path),
+        let rest = path.strip_prefix(&from.prefix).unwrap_or(path);
+        match format!("{}{rest}", to.prefix) {
+            empty if empty.is_empty() => (to.origin(), "/".to_owned()),
+            path => (to.origin(), path),
         }
     }
 }
@@ -197,7 +203,10 @@ fn read(uri: &Uri) -> Result<Destination, (Rule, BadDestination)> {
         let rule = match reason {
             BadDestination::NoScheme | BadDestination::Scheme(_) => Rule::Scheme,
             BadDestination::Userinfo => Rule::Userinfo,
-            BadDestination::Host(_) | BadDestination::FinalDot(_) | BadDestination::Port(_) => Rule::Authority,
+            BadDestination::Host(_)
+            | BadDestination::Wildcard(_)
+            | BadDestination::FinalDot(_)
+            | BadDestination::Port(_) => Rule::Authority,
             BadDestination::Path(_) | BadDestination::Query => Rule::Path,
         };
         (rule, reason)
@@ -205,8 +214,8 @@ fn read(uri: &Uri) -> Result<Destination, (Rule, BadDestination)> {
 }
 
 /// Whether `asked` lies within `allowed`; if not, the first part that differs.
-fn covers(allowed: &Destination, asked: &Destination) -> Result<(), Aspect> {
-    if allowed.host != asked.host {
+fn covers(allowed: &Pattern, asked: &Destination) -> Result<(), Aspect> {
+    if !allowed.hosts.contains(&asked.host) {
         return Err(Aspect::Host);
     }
     if allowed.scheme != asked.scheme {
@@ -215,18 +224,27 @@ fn covers(allowed: &Destination, asked: &Destination) -> Result<(), Aspect> {
     if allowed.port != asked.port {
         return Err(Aspect::Port);
     }
-    match asked.prefix.strip_prefix(&allowed.prefix) {
-        // A prefix ends at the end of a segment: `/v1` covers `/v1/users` and not `/v10`.
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => Ok(()),
-        _ => Err(Aspect::Path),
+    if !is_below(&allowed.prefix, &asked.prefix) {
+        return Err(Aspect::Path);
     }
+    Ok(())
+}
+
+/// A prefix ends at the end of a segment: `/v1` covers `/v1/users` and not `/v10`.
+fn is_below(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Of several patterns that cover a request, the one with most of it counts: one host before many, then the longer prefix.
+fn closeness(pattern: &Pattern) -> (bool, usize) {
+    (pattern.single().is_some(), pattern.prefix.len())
 }
 
 /// The aspect that fails in the destination that comes closest; `None` = one of them covers the request.
-fn closest_miss(allowed: &[Destination], asked: &Destination) -> Option<Aspect> {
+fn closest_miss(allowed: &[Pattern], asked: &Destination) -> Option<Aspect> {
     let mut closest = Aspect::Host;
-    for destination in allowed {
-        match covers(destination, asked) {
+    for pattern in allowed {
+        match covers(pattern, asked) {
             Ok(()) => return None,
             Err(aspect) => closest = closest.max(aspect),
         }
@@ -239,8 +257,12 @@ fn has_method(allowed: &[String], method: &Method) -> Result<(), Aspect> {
     is_allowed.then_some(()).ok_or(Aspect::Method)
 }
 
-fn overlap(one: &Destination, other: &Destination) -> bool {
-    covers(one, other).is_ok() || covers(other, one).is_ok()
+/// Whether a request could lie within both.
+fn overlap(one: &Pattern, other: &Pattern) -> bool {
+    one.hosts.overlap(&other.hosts)
+        && one.scheme == other.scheme
+        && one.port == other.port
+        && (is_below(&one.prefix, &other.prefix) || is_below(&other.prefix, &one.prefix))
 }
 
 #[cfg(test)]

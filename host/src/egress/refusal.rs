@@ -223,6 +223,8 @@ pub enum Rule {
     PrivateAddress,
     /// No more requests in one call than its limit.
     Requests,
+    /// No address that the operator denies.
+    DeniedAddress,
 }
 
 /// The part of a request that no declaration, or no grant, covers. The order is that of closeness: a request that fails for its
@@ -262,6 +264,7 @@ impl Rule {
             Self::Granted(Aspect::Method) => "method-not-granted",
             Self::PrivateAddress => "private-address",
             Self::Requests => "too-many-requests",
+            Self::DeniedAddress => "denied-address",
         }
     }
 }

@@ -34,13 +34,13 @@ fn declared(base_url: &str, credentials: Vec<Credential>) -> Upstream {
 
 /// A plugin that declares and is granted `base_url`, without credentials.
 fn plain(base_url: &str) -> Egress {
-    let grant = Grant { hosts: vec![at(base_url)], ..Grant::default() };
+    let grant = Grant { hosts: vec![at(base_url).into()], ..Grant::default() };
     Egress::new("demo", &grant, &[declared(base_url, vec![])]).unwrap()
 }
 
 /// The same within these limits.
 fn limited(base_url: &str, limits: Limits) -> Egress {
-    let grant = Grant { hosts: vec![at(base_url)], limits, ..Grant::default() };
+    let grant = Grant { hosts: vec![at(base_url).into()], limits, ..Grant::default() };
     Egress::new("demo", &grant, &[declared(base_url, vec![])]).unwrap()
 }
 
@@ -51,7 +51,7 @@ fn with_secret(base_url: &str) -> Egress {
         Credential { placement: Placement::Query("key".into()), value: "{{KEY}}".into() },
     ];
     let secrets = [("KEY".to_owned(), Ok(Secret::new(SECRET.to_owned())))].into();
-    let grant = Grant { hosts: vec![at(base_url)], secrets, ..Grant::default() };
+    let grant = Grant { hosts: vec![at(base_url).into()], secrets, ..Grant::default() };
     Egress::new("demo", &grant, &[declared(base_url, credentials)]).unwrap()
 }
 
@@ -94,7 +94,7 @@ fn echo(request: &str) -> Reply {
 }
 
 fn resolving(answers: Vec<Vec<SocketAddr>>, base_url: &str, rewrites: Vec<Rewrite>) -> Egress {
-    let grant = Grant { hosts: vec![at(base_url)], rewrites, ..Grant::default() };
+    let grant = Grant { hosts: vec![at(base_url).into()], rewrites, ..Grant::default() };
     let resolver = FixedResolver { answers: Mutex::new(answers) };
     Egress::with_resolver("demo", &grant, &[declared(base_url, vec![])], Arc::new(resolver)).unwrap()
 }

@@ -2,15 +2,15 @@
 //!
 //! Nothing is read or written here: `config` knows what the lines mean.
 
-use crate::{contract::Upstream, grant::Destination};
+use crate::{contract::Upstream, grant::Pattern};
 
 /// The grant that covers all that a plugin declares, ready to paste. Upstreams that aren't destinations are left out:
 /// `Egress::new` tells of them.
 pub fn needed_grant(plugin: &str, upstreams: &[Upstream]) -> String {
-    let mut destinations: Vec<Destination> = Vec::new();
+    let mut destinations: Vec<Pattern> = Vec::new();
     let mut secrets: Vec<String> = Vec::new();
     for upstream in upstreams {
-        destinations.extend(Destination::parse(&upstream.base_url).ok().filter(|it| !destinations.contains(it)));
+        destinations.extend(Pattern::parse(&upstream.base_url).ok().filter(|it| !destinations.contains(it)));
         for line in upstream.secret_names().map(secret) {
             if !secrets.contains(&line) {
                 secrets.push(line);
@@ -28,8 +28,8 @@ pub(super) fn section(plugin: &str, lines: &[String]) -> String {
 }
 
 /// The line that grants destinations. It holds the present ones too, as it takes the place of their line.
-pub(super) fn hosts(present: &[Destination], added: impl IntoIterator<Item = Destination>) -> String {
-    let all = present.iter().cloned().chain(added).map(|destination| string(&destination.to_string()));
+pub(super) fn hosts(present: &[Pattern], added: impl IntoIterator<Item = Pattern>) -> String {
+    let all = present.iter().cloned().chain(added).map(|pattern| string(&pattern.to_string()));
     format!("hosts = [{}]", all.collect::<Vec<_>>().join(", "))
 }
 
@@ -75,19 +75,20 @@ mod tests {
             upstream("https://a.example", "{{KEY}}:{{OTHER}}"),
             upstream("https://A.example:443/", "{{KEY}}"),
             upstream("https://b.example/v1", ""),
+            upstream("https://*.c.example", ""),
             upstream("not a destination", ""),
         ];
         assert_eq!(
             needed_grant("demo", &upstreams),
-            "[grants.demo]\nhosts = [\"https://a.example\", \"https://b.example/v1\"]\nsecrets.KEY = { env = \"KEY\" }\n\
-             secrets.OTHER = { env = \"OTHER\" }"
+            "[grants.demo]\nhosts = [\"https://a.example\", \"https://b.example/v1\", \"https://*.c.example\"]\nsecrets.KEY = { env \
+             = \"KEY\" }\nsecrets.OTHER = { env = \"OTHER\" }"
         );
         assert_eq!(needed_grant("demo", &[]), "[grants.demo]\nhosts = []");
     }
 
     #[test]
     fn lines() {
-        let at = |text: &str| Destination::parse(text).unwrap();
+        let at = |text: &str| Pattern::parse(text).unwrap();
         for (line, expected) in [
             (section("metal-users", &["x = 1".into(), "y = 2".into()]), "[grants.metal-users]\nx = 1\ny = 2"),
             (section("a.b \"c\"", &["x = 1".into()]), "[grants.\"a.b \\\"c\\\"\"]\nx = 1"),

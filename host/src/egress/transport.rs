@@ -64,8 +64,10 @@ pub(super) type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The address is the one that isn't allowed.
+    /// The address isn't public, and the operator didn't vouch for it.
     NotPublic(IpAddr),
+    /// The operator denies the address.
+    DeniedAddress(IpAddr),
     Unavailable(Fault),
     TimedOut(Wait),
     RequestBroken,
@@ -159,6 +161,7 @@ fn classify(error: &legacy::Error) -> Failure {
     if let Some(connect) = find::<ConnectError>(error) {
         return match connect {
             ConnectError::NotPublic { address, .. } => Failure::NotPublic(*address),
+            ConnectError::Denied { address, .. } => Failure::DeniedAddress(*address),
             ConnectError::Resolve(_) => Failure::Unavailable(Fault::Resolve),
             ConnectError::Connect(_) => Failure::Unavailable(Fault::Connect),
             ConnectError::TimedOut => Failure::TimedOut(Wait::Connect),

@@ -1,4 +1,4 @@
-//! `scheme://host[:port][/prefix]`: what plugins declare, operators grant and requests ask for, in one canonical form.
+//! `scheme://host[:port][/prefix]`: what a request asks for, in the one canonical form that `pattern` shares.
 //!
 //! Nothing is resolved or connected here, and nothing is decided: `egress::policy` compares destinations.
 
@@ -41,6 +41,9 @@ pub enum BadDestination {
     /// No host, or one that isn't a name or an address.
     #[error("host is not a name or an address: {0}")]
     Host(String),
+    /// `*.com`, `*.127.0.0.1`: what follows the star is no name that has names below it.
+    #[error("* stands for one label before a name of two labels or more, such as *.example.com; got: *.{0}")]
+    Wildcard(String),
     /// `example.com.` means the same host as `example.com` to a resolver and another one to many servers.
     #[error("host ends with a dot: {0}")]
     FinalDot(String),
@@ -163,14 +166,21 @@ fn canonical_host(text: &str) -> Result<String, BadDestination> {
         Ok(url::Host::Ipv4(address)) => Ok(address.to_string()),
         Ok(url::Host::Ipv6(address)) => Ok(address.to_string()),
         Ok(url::Host::Domain(name)) if name.ends_with('.') => Err(BadDestination::FinalDot(name)),
-        // The URL standard lets more characters through than any host name has.
-        Ok(url::Host::Domain(name))
-            if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) =>
-        {
-            Ok(name)
-        }
+        // The URL standard lets more through than is in any host name.
+        Ok(url::Host::Domain(name)) if name.len() <= MAX_NAME && name.split('.').all(is_label) => Ok(name),
         _ => Err(BadDestination::Host(text.to_owned())),
     }
+}
+
+/// The longest name that the DNS can hold, as text (RFC 1035, 2.3.4).
+const MAX_NAME: usize = 253;
+
+/// The longest label (RFC 1035, 2.3.4).
+const MAX_LABEL: usize = 63;
+
+fn is_label(text: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=MAX_LABEL).contains(&text.len()) && text.bytes().all(is_legal)
 }
 
 /// `text` is what follows the host: nothing, or a colon and a number.
@@ -235,6 +245,18 @@ mod tests {
             ("http://0x7f.1/", "http://127.0.0.1"),
             ("http://0177.0.0.1/", "http://127.0.0.1"),
             ("http://%6c%6fcalhost", "http://localhost"),
+            ("http://１２７.0.0.1", "http://127.0.0.1"),
+            ("http://①②⑦.0.0.1", "http://127.0.0.1"),
+            ("http://017700000001", "http://127.0.0.1"),
+            ("http://0x7f.0.0.01", "http://127.0.0.1"),
+            ("http://127。0。0。1", "http://127.0.0.1"),
+            ("http://127.0.0.1.", "http://127.0.0.1"),
+            ("http://0xA9FEA9FE", "http://169.254.169.254"),
+            ("https://exa\u{ad}mple.com", "https://example.com"),
+            ("https://exa\u{200b}mple.com", "https://example.com"),
+            ("https://faß.example", "https://xn--fa-hia.example"),
+            // Letters of another script make another name, which nobody has granted: it isn't refused, it doesn't fit.
+            ("https://ехample.com", "https://xn--ample-ywe6i.com"),
             ("http://[0:0::1]:8080", "http://[::1]:8080"),
             ("http://[::ffff:7f00:1]", "http://[::ffff:127.0.0.1]"),
             ("https://host/projects/group%2Fname", "https://host/projects/group%2Fname"),
@@ -263,6 +285,20 @@ mod tests {
             ("https://*.example", host("*.example")),
             ("https://api.m3ter.com.", Bad::FinalDot("api.m3ter.com.".into())),
             ("https://api.m3ter.com。", Bad::FinalDot("api.m3ter.com.".into())),
+            ("https://a..example", host("a..example")),
+            ("https://.example", host(".example")),
+            ("https://example\u{2024}com@evil", Bad::Userinfo),
+            ("https://api.m3ter.com\\@evil.example", Bad::Userinfo),
+            ("https://api.m3ter.com\\.evil.example", host("api.m3ter.com\\.evil.example")),
+            ("https://api.m3ter.com%2f.evil.example", host("api.m3ter.com%2f.evil.example")),
+            ("https://api.m3ter.com%00.evil.example", host("api.m3ter.com%00.evil.example")),
+            ("https://api.m3ter.com\r\nHost: x", host("api.m3ter.com\r\nHost")),
+            ("https://api\t.m3ter.com", host("api\t.m3ter.com")),
+            (" https://host", Bad::Scheme(" https".into())),
+            ("http:///[::1]", host("")),
+            ("http://[127.0.0.1]", host("[127.0.0.1]")),
+            ("http://[::1%lo]", host("[::1%lo]")),
+            ("http://0x100000000", host("0x100000000")),
             ("http://[::1", host("[::1")),
             ("http://[fe80::1%25eth0]", host("[fe80::1%25eth0]")),
             ("http://256.1.1.1.", host("256.1.1.1.")),

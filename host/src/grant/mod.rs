@@ -1,9 +1,11 @@
-//! What an operator allows one plugin: destinations, methods, secrets, limits. Plain values, already validated.
+//! What an operator allows one plugin: destinations, addresses, methods, secrets, limits. Plain values, already validated.
 //!
 //! `config` makes them from the file and the environment; nothing here reads either.
 
+mod addresses;
 mod destination;
 mod limits;
+mod pattern;
 mod retries;
 mod secret;
 mod tls;
@@ -11,8 +13,10 @@ mod tls;
 use std::collections::BTreeMap;
 
 pub use self::{
+    addresses::{Addresses, BadRange, parse_range},
     destination::{BadDestination, BadPath, Destination, Scheme},
     limits::Limits,
+    pattern::{Hosts, Pattern},
     retries::Retries,
     secret::{MissingSecret, Secret},
     tls::{BadTls, Tls},
@@ -22,7 +26,9 @@ pub use self::{
 #[derive(Clone, Debug, Default)]
 pub struct Grant {
     /// Where requests may go. Empty = nowhere.
-    pub hosts: Vec<Destination>,
+    pub hosts: Vec<Pattern>,
+    /// Which addresses the hosts may have, besides public ones, and which not.
+    pub addresses: Addresses,
     /// The methods that may be used, in capitals; `None` = those that the plugin declares.
     pub methods: Option<Vec<String>>,
     /// The secrets, by the names that the plugin uses for them.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     contract::{Credential, Placement},
-    grant::Secret,
+    grant::{Rewrite, Secret},
 };
 
 fn at(text: &str) -> Destination {
@@ -31,7 +31,7 @@ fn policy() -> Policy {
     ];
     let grant = Grant {
         hosts: ["https://API.m3ter.com:443/", "https://wide.example/v1", "http://xn--bcher-kva.example:8080"]
-            .map(at)
+            .map(|host| at(host).into())
             .into(),
         methods: Some(vec!["GET".into(), "PUT".into()]),
         secrets: [secret("KEY"), secret("ORG_KEY")].into(),
@@ -119,6 +119,78 @@ fn denied() {
     }
 }
 
+/// A plugin for an API with a host per tenant, beside a host of that name with a credential of its own.
+fn tenants(hosts: &[&str]) -> Policy {
+    let upstreams = [
+        upstream("https://*.tenants.example/api", &["GET"], "KEY"),
+        upstream("https://admin.tenants.example", &["GET"], "ORG_KEY"),
+    ];
+    let grant = Grant {
+        hosts: hosts.iter().map(|host| Pattern::parse(host).unwrap()).collect(),
+        secrets: [secret("KEY"), secret("ORG_KEY")].into(),
+        rewrites: vec![Rewrite { from: at("https://b.tenants.example"), to: at("http://127.0.0.1:4010") }],
+        ..Grant::default()
+    };
+    Policy::new("demo", &grant, &upstreams).unwrap()
+}
+
+#[test]
+fn a_star_is_one_level() {
+    let policy = tenants(&["https://*.tenants.example"]);
+    for (uri, expected) in [
+        ("https://a.tenants.example/api/x", Ok(("https://a.tenants.example/api/x", "KEY"))),
+        ("https://A.Tenants.Example/api", Ok(("https://a.tenants.example/api", "KEY"))),
+        ("https://b.tenants.example/api", Ok(("http://127.0.0.1:4010/api", "KEY"))),
+        // One host by name is closer than many by a star, however long its prefix.
+        ("https://admin.tenants.example/api", Ok(("https://admin.tenants.example/api", "ORG_KEY"))),
+        ("https://tenants.example/api", Err("host-not-declared")),
+        ("https://a.b.tenants.example/api", Err("host-not-declared")),
+        ("https://atenants.example/api", Err("host-not-declared")),
+        ("https://a.tenants.example.evil.test/api", Err("host-not-declared")),
+        ("https://.tenants.example/api", Err("authority-forbidden")),
+        ("https://*.tenants.example/api", Err("authority-forbidden")),
+        ("http://a.tenants.example/api", Err("scheme-not-declared")),
+        ("https://a.tenants.example:8443/api", Err("port-not-declared")),
+        ("https://a.tenants.example/apis", Err("path-not-declared")),
+    ] {
+        let expected = expected.map(|(sent, key)| (sent.to_owned(), format!("value of {key}")));
+        assert_eq!(check(&policy, "GET", uri), expected, "{uri}");
+    }
+}
+
+#[test]
+fn of_declared_hosts_with_a_star_one_can_be_granted() {
+    let policy = tenants(&["https://a.tenants.example", "https://*.other.example"]);
+    assert!(check(&policy, "GET", "https://a.tenants.example/api").is_ok());
+    let uri = "https://b.tenants.example/api/x".parse().unwrap();
+    let denial = policy.check(&Method::GET, &uri).unwrap_err();
+    assert_eq!(denial.rule().name(), "host-not-granted");
+    assert_eq!(
+        denial.hint().lines().last(),
+        Some("hosts = [\"https://a.tenants.example\", \"https://*.other.example\", \"https://b.tenants.example/api\"]")
+    );
+}
+
+#[test]
+fn a_grant_of_one_level_fits_no_other() {
+    let declared = [upstream("https://*.tenants.example/api", &["GET"], "KEY")];
+    for (host, fits) in [
+        ("https://*.tenants.example", true),
+        ("https://*.tenants.example/api/v1", true),
+        ("https://a.tenants.example", true),
+        ("https://tenants.example", false),
+        ("https://*.a.tenants.example", false),
+        ("http://*.tenants.example", false),
+        ("https://*.tenants.example:8443", false),
+        ("https://*.tenants.example/other", false),
+    ] {
+        let grant =
+            Grant { hosts: vec![Pattern::parse(host).unwrap()], secrets: [secret("KEY")].into(), ..Grant::default() };
+        let policy = Policy::new("demo", &grant, &declared);
+        assert_eq!(policy.is_ok(), fits, "{host}: {policy:?}");
+    }
+}
+
 #[test]
 fn hints_hold_the_lines_to_add() {
     let policy = policy();
@@ -146,6 +218,10 @@ fn hints_hold_the_lines_to_add() {
         policy.vouching_hint(&permitted).lines().last(),
         Some("upstreams.\"https://api.m3ter.com\" = \"https://api.m3ter.com\"")
     );
+    assert_eq!(
+        policy.denied_address_hint(),
+        "its address lies in a range that airlock.toml denies, under addresses.deny in [grants.demo]"
+    );
 }
 
 #[test]
@@ -162,7 +238,8 @@ fn a_grant_that_does_not_fit_says_all_that_is_missing() {
          none of the declared upstreams is granted: https://a.example, https://b.example\nadd to airlock.toml:\n[grants.demo]\nhosts \
          = [\"https://a.example\", \"https://b.example\"]"
     );
-    let hosts = Grant { hosts: vec![at("https://a.example"), at("https://b.example")], ..Grant::default() };
+    let hosts =
+        Grant { hosts: vec![at("https://a.example").into(), at("https://b.example").into()], ..Grant::default() };
     let no_secret = Policy::new("demo", &hosts, &upstreams[..2]).unwrap_err();
     assert_eq!(
         no_secret.to_string(),

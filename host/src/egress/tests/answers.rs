@@ -146,7 +146,7 @@ async fn an_answer_may_be_as_large_as_the_limit_and_no_larger() {
     ] {
         let fake = Fake::fixed(&format!("HTTP/1.1 200 OK\r\n{answer}")).await;
         let limits = Limits { response: 8, ..Limits::default() };
-        let grant = Grant { hosts: vec![at(&fake.url(""))], limits, ..Grant::default() };
+        let grant = Grant { hosts: vec![at(&fake.url("")).into()], limits, ..Grant::default() };
         let egress = Egress::new("demo", &grant, &[declared(&fake.url(""), vec![])]).unwrap();
         assert_eq!(text(get(&egress, &fake.url("/")).await).await, expected, "{answer}");
     }

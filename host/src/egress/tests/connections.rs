@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use super::*;
+use crate::grant::{Addresses, parse_range};
 
 #[tokio::test]
 async fn a_public_name_with_a_private_address_is_refused() {
@@ -18,11 +19,45 @@ async fn a_public_name_with_a_private_address_is_refused() {
             refusal.to_string(),
             format!(
                 "request denied by rule private-address: GET http://api.example/x\nthe name resolves to a private address; if that is \
-                 right, add to airlock.toml:\n[grants.demo]\nupstreams.\"{base}\" = \"{base}\""
+                 right, add the address or its network to addresses.allow of the plugin's grant, or vouch for this name, whatever it \
+                 resolves to, by adding to airlock.toml:\n[grants.demo]\nupstreams.\"{base}\" = \"{base}\""
             )
         );
     }
     assert_eq!(fake.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_denied_address_is_refused_whoever_named_it() {
+    let fake = Fake::fixed("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let name = format!("http://api.example:{}", fake.address.port());
+    let addresses = || Addresses { allow: vec![], deny: vec![parse_range("127.0.0.0/8").unwrap()] };
+    for (base, rewrites) in
+        [(fake.url(""), vec![]), (name.clone(), vec![Rewrite { from: at(&name), to: at(&fake.url("")) }])]
+    {
+        let grant = Grant { hosts: vec![at(&base).into()], addresses: addresses(), rewrites, ..Grant::default() };
+        let egress = Egress::new("demo", &grant, &[declared(&base, vec![])]).unwrap();
+        let refusal = get(&egress, &format!("{base}/x")).await.err().unwrap();
+        assert_eq!(refusal.name(), "denied-address");
+        assert!(refusal.to_string().ends_with(
+            "\nits address lies in a range that airlock.toml denies, under addresses.deny in [grants.demo]"
+        ));
+        // Addresses are for the log.
+        assert!(!refusal.to_string().contains("127.0.0.0"), "{refusal}");
+    }
+    assert_eq!(fake.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_name_may_resolve_into_an_allowed_range() {
+    let fake = Fake::fixed("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let base = format!("http://api.example:{}", fake.address.port());
+    let allow = vec![parse_range("127.0.0.0/24").unwrap()];
+    let addresses = Addresses { allow, deny: vec![] };
+    let grant = Grant { hosts: vec![at(&base).into()], addresses, ..Grant::default() };
+    let resolver = FixedResolver { answers: Mutex::new(vec![vec![fake.address]]) };
+    let egress = Egress::with_resolver("demo", &grant, &[declared(&base, vec![])], Arc::new(resolver)).unwrap();
+    assert_eq!(get(&egress, &format!("{base}/x")).await.unwrap().status(), 204);
 }
 
 #[tokio::test]
@@ -47,7 +82,7 @@ async fn a_name_that_does_not_resolve() {
 
 #[tokio::test(start_paused = true)]
 async fn connecting_takes_ten_seconds_at_most() {
-    let grant = Grant { hosts: vec![at("https://api.example")], ..Grant::default() };
+    let grant = Grant { hosts: vec![at("https://api.example").into()], ..Grant::default() };
     let upstreams = [declared("https://api.example", vec![])];
     let egress = Egress::with_resolver("demo", &grant, &upstreams, Arc::new(SilentResolver)).unwrap();
     let started = Instant::now();

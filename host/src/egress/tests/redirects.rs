@@ -17,7 +17,7 @@ fn asked(fake: &Fake) -> Vec<String> {
 /// A plugin that declares and is granted these, each with a credential of its own, and has this many redirects followed.
 fn following(redirects: usize, upstreams: &[(&str, &str)]) -> Egress {
     let secrets = upstreams.iter().map(|(_, secret)| (secret.to_string(), Ok(Secret::new(format!("{secret}-value")))));
-    let hosts = upstreams.iter().map(|(base_url, _)| at(base_url)).collect();
+    let hosts = upstreams.iter().map(|(base_url, _)| at(base_url).into()).collect();
     let grant = Grant { hosts, secrets: secrets.collect(), redirects, ..Grant::default() };
     let credential = |secret: &str| Credential {
         placement: Placement::Header("authorization".into()),
@@ -101,7 +101,7 @@ async fn a_hop_to_a_name_with_a_private_address_is_denied() {
             .await;
     let metadata = SocketAddr::from(([169, 254, 169, 254], 80));
     let bases = [fake.url(""), "http://metadata.example".to_owned()];
-    let grant = Grant { hosts: bases.iter().map(|base| at(base)).collect(), redirects: 1, ..Grant::default() };
+    let grant = Grant { hosts: bases.iter().map(|base| at(base).into()).collect(), redirects: 1, ..Grant::default() };
     let upstreams = bases.map(|base| declared(&base, vec![]));
     let resolver = FixedResolver { answers: Mutex::new(vec![vec![metadata]]) };
     let egress = Egress::with_resolver("demo", &grant, &upstreams, Arc::new(resolver)).unwrap();
@@ -207,7 +207,7 @@ async fn a_redirect_that_leads_nowhere_is_an_answer() {
 async fn a_rewritten_upstream_redirects_within_the_address_that_the_guest_knows() {
     let fake = Fake::start(|it| if it.contains("/next") { echo(it) } else { redirect(302, "next") }).await;
     let rewrites = vec![Rewrite { from: at("https://api.example/v1"), to: at(&fake.url("/simulator")) }];
-    let grant = Grant { hosts: vec![at("https://api.example/v1")], rewrites, redirects: 1, ..Grant::default() };
+    let grant = Grant { hosts: vec![at("https://api.example/v1").into()], rewrites, redirects: 1, ..Grant::default() };
     let egress = Egress::new("demo", &grant, &[declared("https://api.example/v1", vec![])]).unwrap();
     text(get(&egress, "https://api.example/v1/users/1").await).await.unwrap();
     assert_eq!(asked(&fake), ["GET /simulator/users/1", "GET /simulator/users/next"]);

@@ -23,7 +23,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const BUSY: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy";
 
 fn retrying(base_url: &str, retries: Retries) -> Egress {
-    let grant = Grant { hosts: vec![at(base_url)], retries, ..Grant::default() };
+    let grant = Grant { hosts: vec![at(base_url).into()], retries, ..Grant::default() };
     Egress::new("demo", &grant, &[declared(base_url, vec![])]).unwrap()
 }
 
@@ -165,7 +165,7 @@ async fn an_upstream_that_fails_and_fails_is_left_alone_for_a_while() {
     })
     .await;
     let other = Fake::fixed(OK).await;
-    let hosts = vec![at(&fake.url("")), at(&other.url(""))];
+    let hosts = vec![at(&fake.url("")).into(), at(&other.url("")).into()];
     let grant = Grant { hosts, retries: with_methods(0, &[]), ..Grant::default() };
     let upstreams = [declared(&fake.url(""), vec![]), declared(&other.url(""), vec![])];
     let egress = Egress::new("demo", &grant, &upstreams).unwrap();

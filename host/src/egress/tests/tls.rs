@@ -106,7 +106,7 @@ impl Secured {
     fn egress(&self, name: &str, tls: Tls, limits: Limits) -> Egress {
         let base = self.url(name);
         let rewrites = vec![Rewrite { from: at(&base), to: at(&base) }];
-        let grant = Grant { hosts: vec![at(&base)], rewrites, tls, limits, ..Grant::default() };
+        let grant = Grant { hosts: vec![at(&base).into()], rewrites, tls, limits, ..Grant::default() };
         let resolver = FixedResolver { answers: Mutex::new(vec![vec![self.address]; 10]) };
         Egress::with_resolver("demo", &grant, &[declared(&base, vec![])], Arc::new(resolver)).unwrap()
     }
