@@ -117,6 +117,10 @@ pub enum Placement {
     Header(String),
     /// The query key of this name.
     Query(String),
+    /// The `Authorization` header by RFC 7617; the credential's value is `user:password`.
+    Basic,
+    /// The `Authorization` header by RFC 7616, in answer to the upstream's challenge; the credential's value is `user:password`.
+    Digest,
 }
 
 impl Credential {

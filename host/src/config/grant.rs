@@ -1,9 +1,10 @@
 //! The section of a grant: raw TOML becomes a validated [`Grant`].
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, env, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{
     Reader,
@@ -11,7 +12,8 @@ use super::{
 };
 use crate::{
     grant::{
-        Addresses, BadDestination, Destination, Grant, Limits, MissingSecret, Pattern, Rewrite, Secret, parse_range,
+        Addresses, BadDestination, ClientAuthentication, ClientCredentials, Destination, Grant, Limits, MissingSecret,
+        Pattern, Rewrite, Secret, Source, Stored, TokenUrl, parse_range,
     },
     sandbox::{MAX_INSTANCES, MAX_MEMORY},
 };
@@ -78,6 +80,37 @@ struct RawAddresses {
 enum RawSecret {
     Env(String),
     File(PathBuf),
+    Credential(String),
+    OAuth2(Box<RawOAuth2>),
+}
+
+/// The same without a token: what a client authenticates with is no token itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum RawStored {
+    Env(String),
+    File(PathBuf),
+    Credential(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOAuth2 {
+    token_url: String,
+    client_id: String,
+    client_secret: RawStored,
+    scope: Option<String>,
+    audience: Option<String>,
+    #[serde(default)]
+    authentication: RawAuthentication,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawAuthentication {
+    #[default]
+    Basic,
+    Body,
 }
 
 #[derive(Default, Deserialize)]
@@ -114,6 +147,7 @@ impl Reader {
                 rewrites.push(Rewrite { from, to });
             }
         }
+        let secrets = raw.secrets.into_iter();
         Grant {
             hosts,
             addresses: Addresses {
@@ -121,8 +155,13 @@ impl Reader {
                 deny: self.ranges(&format!("{key}.addresses.deny"), &raw.addresses.deny),
             },
             rewrites,
+            secrets: secrets
+                .filter_map(|(name, raw)| {
+                    let source = self.source(&format!("{key}.secrets.{name}"), raw)?;
+                    Some((name, source))
+                })
+                .collect(),
             methods: raw.methods.map(|methods| self.methods(key, methods)),
-            secrets: raw.secrets.into_iter().map(|(name, source)| (name, self.secret(source))).collect(),
             redirects: self.redirects(key, raw.redirects),
             retries: self.retries(&format!("{key}.retries"), raw.retries),
             tls: self.tls(&format!("{key}.tls"), &raw.tls),
@@ -155,23 +194,55 @@ impl Reader {
         methods
     }
 
-    fn secret(&self, source: RawSecret) -> Result<Secret, MissingSecret> {
-        let (value, missing) = match source {
-            RawSecret::Env(name) => (env::var(&name).unwrap_or_default(), MissingSecret::Env(name)),
-            RawSecret::File(path) => {
-                let path = self.folder.join(path);
-                let missing = |reason: String| MissingSecret::File { path: path.display().to_string(), reason };
-                match fs::read_to_string(&path) {
-                    Ok(text) => (text, missing("it is empty".to_owned())),
-                    Err(e) => return Err(missing(e.to_string())),
+    fn source(&mut self, key: &str, raw: RawSecret) -> Option<Source> {
+        let stored = match raw {
+            RawSecret::Env(name) => RawStored::Env(name),
+            RawSecret::File(path) => RawStored::File(path),
+            RawSecret::Credential(name) => RawStored::Credential(name),
+            RawSecret::OAuth2(raw) => return self.oauth2(&format!("{key}.oauth2"), *raw),
+        };
+        self.stored(key, stored).map(Source::Stored)
+    }
+
+    /// A file is only named here: it is read when a plugin is loaded, and again when it changes.
+    fn stored(&mut self, key: &str, raw: RawStored) -> Option<Stored> {
+        Some(match raw {
+            RawStored::Env(name) => match Zeroizing::new(env::var(&name).unwrap_or_default()).trim() {
+                "" => Stored::Missing(MissingSecret::Env(name)),
+                value => Stored::Value(Secret::new(value.to_owned())),
+            },
+            RawStored::File(path) => Stored::File(self.folder.join(path)),
+            RawStored::Credential(name) => {
+                // The name of a file in that folder, not a way out of it.
+                if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+                    self.problems.push(format!("{key}.credential: {name:?}: expected a name without slashes"));
+                    return None;
+                }
+                match env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()) {
+                    Some(folder) => Stored::File(PathBuf::from(folder).join(name)),
+                    None => Stored::Missing(MissingSecret::Credential(name)),
                 }
             }
-        };
-        // A file ends in a newline more often than a secret does.
-        match value.trim() {
-            "" => Err(missing),
-            value => Ok(Secret::new(value.to_owned())),
-        }
+        })
+    }
+
+    fn oauth2(&mut self, key: &str, raw: RawOAuth2) -> Option<Source> {
+        let token_url = TokenUrl::parse(&raw.token_url).map_err(|e| {
+            let expected = "expected scheme://host[:port]/path";
+            self.problems.push(format!("{key}.token_url: {:?}: {e}; {expected}", raw.token_url));
+        });
+        let client_secret = self.stored(&format!("{key}.client_secret"), raw.client_secret);
+        Some(Source::OAuth2(Box::new(ClientCredentials {
+            token_url: token_url.ok()?,
+            client_id: raw.client_id,
+            client_secret: client_secret?,
+            scope: raw.scope,
+            audience: raw.audience,
+            authentication: match raw.authentication {
+                RawAuthentication::Basic => ClientAuthentication::Basic,
+                RawAuthentication::Body => ClientAuthentication::Body,
+            },
+        })))
     }
 
     fn limits(&mut self, key: &str, raw: &RawLimits) -> Limits {

@@ -1,4 +1,5 @@
-//! The configuration: a TOML file becomes validated values, before any port is bound. The only reader of files and environment.
+//! The configuration: a TOML file becomes validated values, before any port is bound. The only reader of the
+//! environment, and of files but those of secrets: `grant` reads them when a plugin is loaded and when they change.
 //!
 //! Everything that is wrong is told at once, with its key. A secret without a value is no error here: it keeps one plugin from
 //! loading, not the host from starting.
@@ -169,7 +170,7 @@ mod tests {
     use std::env;
 
     use super::*;
-    use crate::grant::{MissingSecret, Pattern};
+    use crate::grant::{ClientAuthentication, MissingSecret, Pattern, Secret, Source, Stored};
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         Config::parse(text, Path::new("/etc/airlock/airlock.toml"))
@@ -210,8 +211,15 @@ mod tests {
         assert_eq!(grant.addresses.deny, ["203.0.113.0/24"].map(|range| range.parse().unwrap()));
         assert_eq!(grant.rewrites[0].to.port, 4010);
         assert_eq!(grant.limits.memory, 8 << 20);
-        let missing = grant.secrets["M3TER_API_KEY"].as_ref().unwrap_err();
+        let missing = read(&grant.secrets["M3TER_API_KEY"]).unwrap_err();
         assert_eq!(missing.to_string(), "environment variable AIRLOCK_TEST_NO_SUCH_VARIABLE is not set (or empty)");
+    }
+
+    fn read(source: &Source) -> Result<Secret, MissingSecret> {
+        match source {
+            Source::Stored(stored) => stored.read(),
+            Source::OAuth2(client) => panic!("not a stored value: {client:?}"),
+        }
     }
 
     #[test]
@@ -222,10 +230,56 @@ mod tests {
         let text = "[grants.p]\nsecrets = { A = { file = 'token' }, B = { file = 'none' } }";
         let config = Config::parse(text, &folder.join("airlock.toml")).unwrap();
         let secrets = &config.grants["p"].secrets;
-        assert_eq!(secrets["A"].as_ref().unwrap().expose(), "s3cret-value");
-        assert!(matches!(&secrets["B"], Err(MissingSecret::File { path, .. }) if path.ends_with("none")));
+        assert_eq!(read(&secrets["A"]).unwrap().expose(), "s3cret-value");
+        assert!(matches!(read(&secrets["B"]), Err(MissingSecret::File { path, .. }) if path.ends_with("none")));
         assert!(!format!("{config:?}").contains("s3cret"));
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn an_oauth2_source_is_read() {
+        let config = parse(
+            r#"
+            [grants.p.secrets]
+            A = { oauth2 = { token_url = "https://a.example/token", client_id = "me", client_secret = { file = "s" } } }
+            [grants.p.secrets.B.oauth2]
+            token_url = "http://127.0.0.1:1/o/token/"
+            client_id = "me"
+            client_secret = { file = "/run/s" }
+            scope = "read write"
+            audience = "https://api.example"
+            authentication = "body"
+            "#,
+        )
+        .unwrap();
+        let client = |name: &str| match &config.grants["p"].secrets[name] {
+            Source::OAuth2(client) => client.clone(),
+            Source::Stored(stored) => panic!("not an oauth2 source: {stored:?}"),
+        };
+        let plain = client("A");
+        assert_eq!(plain.authentication, ClientAuthentication::Basic);
+        assert_eq!((plain.client_id.as_str(), &plain.scope, &plain.audience), ("me", &None, &None));
+        assert!(matches!(plain.client_secret, Stored::File(path) if path == Path::new("/etc/airlock/s")));
+        let full = client("B");
+        assert_eq!(full.token_url.target(), "/o/token/");
+        assert_eq!(full.authentication, ClientAuthentication::Body);
+        assert_eq!(full.scope.as_deref(), Some("read write"));
+        assert_eq!(full.audience.as_deref(), Some("https://api.example"));
+    }
+
+    /// The environment is the process's and other tests read it: what is asked for is never there, or always.
+    #[test]
+    fn a_credential_is_a_file_in_the_folder_of_systemd() {
+        let config = parse("[grants.p]\nsecrets.A = { credential = 'token' }").unwrap();
+        let Source::Stored(stored) = &config.grants["p"].secrets["A"] else { panic!("it is stored") };
+        match (env::var_os("CREDENTIALS_DIRECTORY"), stored) {
+            (Some(folder), Stored::File(path)) => assert_eq!(*path, Path::new(&folder).join("token")),
+            (None, Stored::Missing(reason)) => assert_eq!(
+                reason.to_string(),
+                "credential token: CREDENTIALS_DIRECTORY is not set; give the unit LoadCredential=token:…"
+            ),
+            (_, other) => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -237,6 +291,8 @@ mod tests {
             addresses = { allow = ["10.1.2.3/16"], deny = ["203.0.113.7"] }
             upstreams."https://*.m3ter.com" = "http://127.0.0.1:4010"
             methods = ["get"]
+            secrets.A = { credential = "../etc/shadow" }
+            secrets.B = { oauth2 = { token_url = "a.example", client_id = "c", client_secret = { credential = "" } } }
             limits = { memory_mb = 0, cpu_ms = 0, concurrency = 9223372036854775807 }
             "#,
         )
@@ -250,6 +306,9 @@ mod tests {
             "grants.p.addresses.deny: \"203.0.113.7\": has no prefix length; expected 203.0.113.7/32",
             "grants.p.upstreams.\"https://*.m3ter.com\": \"https://*.m3ter.com\": host is not a name or an address",
             "grants.p.methods: \"get\": expected a method in capitals, such as GET",
+            "grants.p.secrets.A.credential: \"../etc/shadow\": expected a name without slashes",
+            "grants.p.secrets.B.oauth2.token_url: \"a.example\": no scheme, expected http:// or https://; expected scheme://",
+            "grants.p.secrets.B.oauth2.client_secret.credential: \"\": expected a name without slashes",
             "grants.p.limits.memory_mb: 0: expected 1 to 1024",
             "grants.p.limits.cpu_ms: 0: expected 1 to 3600000",
             "grants.p.limits.concurrency: 9223372036854775807: expected 1 to 1000",

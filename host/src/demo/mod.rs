@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     config::Config,
-    grant::{Destination, Grant, Rewrite, Secret},
+    grant::{Destination, Grant, Rewrite, Secret, Source},
 };
 
 /// The plugins: the file's name, its contents, the API that it uses.
@@ -91,14 +91,14 @@ impl Demo {
             Api::Metal => (&self.metal, "https://api.equinix.com", "EQUINIX_API_KEY"),
         };
         let destination = |text: &str| Destination::parse(text).expect("written here");
-        let token = Secret::new(simulated.token.clone());
+        let token = Source::value(Secret::new(simulated.token.clone()));
         Grant {
             hosts: vec![destination(origin).into()],
             rewrites: vec![Rewrite {
                 from: destination(origin),
                 to: destination(&format!("http://{}", simulated.address)),
             }],
-            secrets: BTreeMap::from([(secret.to_owned(), Ok(token))]),
+            secrets: BTreeMap::from([(secret.to_owned(), token)]),
             ..Grant::default()
         }
     }

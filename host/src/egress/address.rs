@@ -9,7 +9,7 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::grant::{Addresses, Destination, Grant};
+use crate::grant::{Addresses, Destination, Grant, TokenUrl};
 
 /// An address that may be connected to. Only the checks below make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,8 @@ pub(super) enum Unreachable {
 /// The operator's word on addresses.
 ///
 /// Some destinations are *named*, as `(host, port)`: there, any address that isn't denied may be connected to. They are
-/// - the granted hosts that are written as an address or as `localhost`: nobody writes those without meaning that very machine;
+/// - the granted hosts and token endpoints that are written as an address or as `localhost`: nobody writes those without meaning
+///   that very machine;
 /// - the target of each rewrite: a staging system or a simulator lives in a private network, whatever its name.
 ///
 /// A granted host *name* isn't among them. Whoever controls the name's DNS records could point it at any machine near this one;
@@ -48,7 +49,8 @@ impl AddressPolicy {
     pub(super) fn new(grant: &Grant) -> Self {
         let is_literal =
             |destination: &Destination| destination.host == "localhost" || destination.host.parse::<IpAddr>().is_ok();
-        let granted = grant.hosts.iter().filter_map(|host| host.single()).filter(is_literal);
+        let endpoints = grant.token_urls().map(TokenUrl::origin).cloned();
+        let granted = grant.hosts.iter().filter_map(|host| host.single()).chain(endpoints).filter(is_literal);
         let targets = grant.rewrites.iter().map(|rewrite| rewrite.to.clone());
         let named = granted.chain(targets).map(|destination| (destination.host, destination.port)).collect();
         Self { named, ranges: grant.addresses.clone() }

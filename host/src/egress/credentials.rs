@@ -1,10 +1,12 @@
-//! The credentials of one declared upstream: made once per plugin load, added to each finished request.
+//! The credentials of one declared upstream: made whenever a secret has a new value, added to each finished request.
 //!
-//! Which request may carry them is decided in `policy`. Only plain values are made here: no base64 for `basic`, no tokens fetched.
+//! Which request may carry them is decided in `policy`, where the values come from in `vault`. A digest is left to `digest`: it
+//! is another one for each request.
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
@@ -14,7 +16,7 @@ use crate::{
     grant::{MissingSecret, Secret},
 };
 
-/// The secrets of a grant, by the names that the plugin uses.
+/// The values of a grant's secrets, by the names that the plugin uses.
 pub(super) type Secrets = BTreeMap<String, Result<Secret, MissingSecret>>;
 
 /// Everything but what RFC 3986 calls unreserved: no server can read a value encoded this way differently.
@@ -26,6 +28,7 @@ pub(super) struct Credentials {
     /// The values are marked as sensitive: neither `Debug` nor a header table of HTTP/2 holds them.
     headers: Vec<(HeaderName, HeaderValue)>,
     query: Vec<QueryCredential>,
+    account: Option<Account>,
 }
 
 #[derive(Debug)]
@@ -35,41 +38,62 @@ struct QueryCredential {
     pair: Secret,
 }
 
+/// What a digest is made of.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) user: Secret,
+    pub(super) password: Secret,
+}
+
 impl Credentials {
     /// Fills the secrets into what the plugin declares. All problems are reported, not the first only.
     pub(super) fn expand(declared: &[Credential], secrets: &Secrets) -> Result<Self, Vec<Problem>> {
         let mut credentials = Self::default();
         let mut problems = Vec::new();
         for credential in declared {
-            let filled =
-                fill(credential, secrets).and_then(|value| credentials.place(credential, &value).map_err(|e| vec![e]));
-            problems.extend(filled.err().into_iter().flatten());
+            problems.extend(credentials.place(credential, secrets).err().into_iter().flatten());
         }
         if problems.is_empty() { Ok(credentials) } else { Err(problems) }
     }
 
-    fn place(&mut self, credential: &Credential, value: &str) -> Result<(), Problem> {
+    fn place(&mut self, credential: &Credential, secrets: &Secrets) -> Result<(), Vec<Problem>> {
         match &credential.placement {
             Placement::Header(name) => {
+                let value = fill(&credential.value, secrets)?;
                 let header = HeaderName::try_from(name)
                     .ok()
                     .filter(headers::may_hold_credential)
-                    .ok_or_else(|| Problem::CredentialHeader { header: name.clone() })?;
-                let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Problem::SecretIllegal {
-                    header: name.clone(),
-                    names: credential.secret_names().collect::<Vec<_>>().join(", "),
-                })?;
-                value.set_sensitive(true);
-                self.headers.push((header, value));
+                    .ok_or_else(|| vec![Problem::CredentialHeader { header: name.clone() }])?;
+                let value =
+                    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| vec![illegal(name.clone(), credential)])?;
+                self.put(header, value);
             }
             Placement::Query(key) => {
+                let value = fill(&credential.value, secrets)?;
                 let encoded_key = utf8_percent_encode(key, NOT_UNRESERVED);
-                let encoded_value = Zeroizing::new(utf8_percent_encode(value, NOT_UNRESERVED).to_string());
+                let encoded_value = Zeroizing::new(utf8_percent_encode(&value, NOT_UNRESERVED).to_string());
                 let pair = Secret::new(format!("{encoded_key}={}", *encoded_value));
                 self.query.push(QueryCredential { key: key.clone(), pair });
             }
+            Placement::Basic => {
+                let Account { user, password } = Account::fill(credential, secrets)?;
+                let both = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
+                let value = Zeroizing::new(format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*both))));
+                self.put(header::AUTHORIZATION, HeaderValue::from_str(&value).expect("base64 is legal in a header"));
+            }
+            Placement::Digest => self.account = Some(Account::fill(credential, secrets)?),
         }
         Ok(())
+    }
+
+    fn put(&mut self, name: HeaderName, mut value: HeaderValue) {
+        value.set_sensitive(true);
+        self.headers.push((name, value));
+    }
+
+    /// What a digest is made of, where one is asked for.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
     }
 
     /// Adds them to a request that is finished otherwise, and gives the query to send. The guest's own header or query key of a
@@ -94,11 +118,53 @@ impl Credentials {
     }
 }
 
-/// The credential's value with each `{{NAME}}` replaced. A secret's own braces are not looked at again.
-fn fill(credential: &Credential, secrets: &Secrets) -> Result<Zeroizing<String>, Vec<Problem>> {
+impl Account {
+    /// The template is split before it is filled: a password may have a colon in it, a user's name can't.
+    fn fill(credential: &Credential, secrets: &Secrets) -> Result<Self, Vec<Problem>> {
+        let Some((user, password)) = split_at_colon(&credential.value) else {
+            return Err(vec![Problem::NoColon]);
+        };
+        let (user, password) = match (fill(user, secrets), fill(password, secrets)) {
+            (Ok(user), Ok(password)) => (user, password),
+            (user, password) => return Err([user.err(), password.err()].into_iter().flatten().flatten().collect()),
+        };
+        if user.contains(':') {
+            return Err(vec![Problem::ColonInUser { names: names(credential) }]);
+        }
+        // RFC 7617 forbids them, and an upstream that decodes base64 into its log would have lines forged there.
+        if user.chars().chain(password.chars()).any(char::is_control) {
+            return Err(vec![illegal(header::AUTHORIZATION.to_string(), credential)]);
+        }
+        Ok(Self { user: Secret::new(user.to_string()), password: Secret::new(password.to_string()) })
+    }
+}
+
+fn illegal(header: String, credential: &Credential) -> Problem {
+    Problem::SecretIllegal { header, names: names(credential) }
+}
+
+fn names(credential: &Credential) -> String {
+    credential.secret_names().collect::<Vec<_>>().join(", ")
+}
+
+/// A template cut at its first colon outside of `{{NAME}}`.
+fn split_at_colon(template: &str) -> Option<(&str, &str)> {
+    let mut searched = 0;
+    loop {
+        let rest = &template[searched..];
+        let colon = rest.find(':')?;
+        match next_placeholder(rest) {
+            Some((text, (_, after))) if text.len() < colon => searched = template.len() - after.len(),
+            _ => return Some((&template[..searched + colon], &template[searched + colon + 1..])),
+        }
+    }
+}
+
+/// A template with each `{{NAME}}` replaced. A secret's own braces are not looked at again.
+fn fill(template: &str, secrets: &Secrets) -> Result<Zeroizing<String>, Vec<Problem>> {
     let mut filled = Zeroizing::new(String::new());
     let mut problems = Vec::new();
-    let mut rest = credential.value.as_str();
+    let mut rest = template;
     while let Some((text, (name, after))) = next_placeholder(rest) {
         filled.push_str(text);
         rest = after;
@@ -131,6 +197,7 @@ mod tests {
             ("KEY", Ok("s3cr3t-value-1")),
             ("OTHER", Ok("a b&c={{KEY}}")),
             ("BROKEN", Ok("line\r\nx-evil: 1")),
+            ("COLON", Ok("a:b")),
             ("GONE", Err(missing)),
         ]
         .map(|(name, value)| (name.to_owned(), value.map(|value: &str| Secret::new(value.to_owned()))))
@@ -167,6 +234,30 @@ mod tests {
     }
 
     #[test]
+    fn accounts() {
+        for (template, user, password) in [
+            ("me:{{KEY}}", "me", "s3cr3t-value-1"),
+            ("{{KEY}}:{{COLON}}", "s3cr3t-value-1", "a:b"),
+            ("x{{ KEY }}y:a:{{COLON}}:b", "xs3cr3t-value-1y", "a:a:b:b"),
+            (":{{KEY}}", "", "s3cr3t-value-1"),
+            ("me:", "me", ""),
+            ("{{no name:x", "{{no name", "x"),
+        ] {
+            let basic = Credentials::expand(&[credential(Placement::Basic, template)], &secrets()).unwrap();
+            let mut headers = HeaderMap::new();
+            basic.add_to(&mut headers, None);
+            let expected = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+            assert_eq!(headers["authorization"], expected, "{template}");
+            assert!(headers["authorization"].is_sensitive());
+            let digest = Credentials::expand(&[credential(Placement::Digest, template)], &secrets()).unwrap();
+            let account = digest.account().unwrap();
+            assert_eq!((account.user.expose(), account.password.expose()), (user, password), "{template}");
+        }
+        // A name with a colon in it is never granted, but must not be cut in two either.
+        assert_eq!(split_at_colon("{{a:b}}:c"), Some(("{{a:b}}", "c")));
+    }
+
+    #[test]
     fn every_problem_is_told_by_name_and_never_by_value() {
         let declared = [
             header("X-Key", "{{NONE}} {{GONE}}"),
@@ -176,6 +267,10 @@ mod tests {
             header("Proxy-Authorization", "{{KEY}}"),
             header("no header", "{{KEY}}"),
             query("key", "{{UNKNOWN}}"),
+            credential(Placement::Basic, "{{KEY}}"),
+            credential(Placement::Digest, "{{COLON}}:{{KEY}}"),
+            credential(Placement::Basic, "{{UNKNOWN}}:{{GONE}}"),
+            credential(Placement::Digest, "me:{{BROKEN}}"),
         ];
         let problems = Credentials::expand(&declared, &secrets()).unwrap_err();
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -190,6 +285,11 @@ mod tests {
                 "header can't hold a credential: Proxy-Authorization",
                 "header can't hold a credential: no header",
                 "secret is not granted: UNKNOWN",
+                "credential has no colon between user name and password, expected `user:password`",
+                "user name has a colon in it: credential made of COLON, KEY",
+                "secret is not granted: UNKNOWN",
+                "secret has no value: GONE: environment variable GONE is not set (or empty)",
+                "value can't be sent in header authorization: credential made of BROKEN",
             ]
         );
     }
@@ -217,7 +317,12 @@ mod tests {
 
     #[test]
     fn printing_shows_no_value() {
-        let declared = [header("Authorization", "{{KEY}}"), query("k", "{{KEY}}")];
+        let declared = [
+            header("Authorization", "{{KEY}}"),
+            query("k", "{{KEY}}"),
+            credential(Placement::Basic, "{{KEY}}:{{KEY}}"),
+            credential(Placement::Digest, "{{KEY}}:{{KEY}}"),
+        ];
         let credentials = Credentials::expand(&declared, &secrets()).unwrap();
         let printed = format!("{credentials:?}");
         assert!(!printed.contains("s3cr3t"), "{printed}");

@@ -2,20 +2,26 @@
 //!
 //! Each attempt and each redirect takes the whole way again, from the decision on.
 
-use http::{HeaderMap, Method, Request, Response, Uri};
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request, Response, Uri, request::Parts};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 
 use super::{
     Body, Context, Egress,
     audit::{Audit, Step},
+    authentication::{Authentication, TooLong},
+    breaker::Admission,
     headers::{self, Bounds},
     payload::Payload,
+    policy::Permitted,
     redirect::{self, Redirect},
     refusal::{Denial, Refusal, Rule},
     response::{self, Terms},
     retry::{self, Moment},
-    transport::{BoxError, Failure, RequestBody, Sent},
+    scrub::Patterns,
+    transport::{BoxError, Failure, Sent},
 };
 
 /// What is asked for: at first the guest's own request, then what a redirect makes of it.
@@ -55,6 +61,17 @@ impl Wanted {
     }
 
     /// The host, for messages.
+    /// The request that is sent, made anew: nothing of the guest's but what is named here goes out. The credentials come last.
+    fn finish(&self, permitted: &Permitted, authentication: &mut Authentication<'_>) -> Result<Parts, Refusal> {
+        let too_long = || self.breaks(Rule::Path, "not a usable address: it is longer than 64 KB".to_owned());
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.method = self.method.clone();
+        parts.uri = permitted.uri(self.uri.query()).map_err(|_| too_long())?;
+        parts.headers = headers::outgoing(self.headers.clone());
+        authentication.add_to(&mut parts).map_err(|TooLong| too_long())?;
+        Ok(parts)
+    }
+
     pub(super) fn host(&self) -> String {
         self.uri.host().unwrap_or_default().to_owned()
     }
@@ -76,29 +93,45 @@ impl Egress {
             .filter(|redirect| self.redirects > 0 && (redirect.without_body || wanted.body.is_replayable()))
     }
 
-    /// Attempts until what comes back is final.
+    /// Attempts until what comes back is final. An answer that asks for other credentials gets them once, which doesn't count as a
+    /// repetition.
     pub(super) async fn repeat(&self, wanted: &mut Wanted, context: &Context) -> Result<Response<Body>, Refusal> {
+        let mut authentication = None;
         let mut attempt = 0;
+        let mut repetitions = 0;
         loop {
-            let result = self.attempt(wanted, attempt, context).await;
+            attempt += 1;
+            let result = self.attempt(wanted, attempt, &mut authentication, context).await;
+            if let (Ok(answer), Some(authentication)) = (&result, &mut authentication) {
+                let again = wanted.body.is_replayable().then_some(());
+                if authentication.answered(answer.status(), answer.headers(), again).await.is_some() {
+                    set_aside(result, "challenged");
+                    continue;
+                }
+            }
             let moment = Moment::of_call(context.deadline);
-            let may = attempt < self.retries.most && self.retries.allow(&wanted.method) && wanted.body.is_replayable();
-            let Some(pause) = retry::pause(&result, attempt, moment).filter(|_| may) else {
+            let may =
+                repetitions < self.retries.most && self.retries.allow(&wanted.method) && wanted.body.is_replayable();
+            let Some(pause) = retry::pause(&result, repetitions, moment).filter(|_| may) else {
                 return result;
             };
-            if let Ok(answer) = result {
-                answer.into_body().set_aside("retried");
-            }
+            set_aside(result, "retried");
             sleep(pause).await;
-            attempt += 1;
+            repetitions += 1;
         }
     }
 
-    async fn attempt(&self, wanted: &mut Wanted, attempt: u32, context: &Context) -> Result<Response<Body>, Refusal> {
-        let step = Step { hop: wanted.hop, attempt: attempt + 1 };
+    async fn attempt<'vault>(
+        &'vault self,
+        wanted: &mut Wanted,
+        attempt: u32,
+        authentication: &mut Option<Authentication<'vault>>,
+        context: &Context,
+    ) -> Result<Response<Body>, Refusal> {
+        let step = Step { hop: wanted.hop, attempt };
         let mut audit = Audit::begin(&self.plugin, context, step, &wanted.method, &wanted.uri);
-        match self.exchange(wanted, context.deadline, &mut audit).await {
-            Ok(answer) => response::receive(answer, self.terms(context.deadline), audit),
+        match self.exchange(wanted, authentication, context.deadline, &mut audit).await {
+            Ok((answer, patterns)) => response::receive(answer, self.terms(context.deadline, patterns), audit),
             Err(refusal) => {
                 audit.refused(&refusal);
                 Err(refusal)
@@ -106,35 +139,26 @@ impl Egress {
         }
     }
 
-    async fn exchange(
-        &self,
+    async fn exchange<'vault>(
+        &'vault self,
         wanted: &mut Wanted,
+        authentication: &mut Option<Authentication<'vault>>,
         deadline: Instant,
         audit: &mut Audit,
-    ) -> Result<Response<Incoming>, Refusal> {
+    ) -> Result<(Response<Incoming>, Option<Arc<Patterns>>), Refusal> {
         let permitted = self.policy.check(&wanted.method, &wanted.uri).map_err(|denial| wanted.denied(denial))?;
         Bounds { fields: self.limits.headers, bytes: self.limits.header_bytes }
             .check(&wanted.uri, &wanted.headers)
             .map_err(|excess| Refusal::RequestTooLarge { excess })?;
         wanted.body.collect(deadline).await?;
-        let now = Instant::now();
-        let admission = self
-            .breakers
-            .admit(permitted.origin(), now)
-            .map_err(|retry_after| Refusal::CircuitOpen { host: wanted.host(), retry_after })?;
-        if let Some(rate) = &self.rate {
-            rate.take(now).map_err(|retry_after| Refusal::RateLimited { retry_after })?;
-        }
+        let authentication = match authentication {
+            Some(begun) => begun,
+            None => authentication.insert(Authentication::begin(&self.vault, permitted.upstream(), deadline).await?),
+        };
+        let admission = self.admit(wanted, &permitted)?;
 
-        // Made anew: nothing of the guest's request but what is named here goes out. The credentials come last.
-        let mut headers = headers::outgoing(wanted.headers.clone());
-        let query = permitted.credentials().add_to(&mut headers, wanted.uri.query());
-        let uri = permitted
-            .uri(query.as_ref().map(|query| query.as_str()))
-            .map_err(|_| wanted.breaks(Rule::Path, "not a usable address: it is longer than 64 KB".to_owned()))?;
-        let request = finished(wanted.method.clone(), uri, headers, wanted.body.take());
-
-        let Sent { answer, peer } = self.transport.send(request, deadline).await;
+        let parts = wanted.finish(&permitted, authentication)?;
+        let Sent { answer, peer } = self.transport.send(Request::from_parts(parts, wanted.body.take()), deadline).await;
         match (&answer, peer) {
             (Err(Failure::NotPublic(address) | Failure::DeniedAddress(address)), _) => audit.address(address),
             (_, Some(peer)) => audit.address(&peer),
@@ -143,32 +167,49 @@ impl Egress {
         if let Some(fault) = wanted.body.fault() {
             return Err(fault);
         }
-        match &answer {
-            Ok(answer) if !retry::is_overloaded(answer.status()) => admission.succeeded(),
-            Ok(_) | Err(Failure::Unavailable(_) | Failure::TimedOut(_)) => admission.failed(Instant::now()),
-            // They say nothing about the upstream.
-            Err(Failure::NotPublic(_) | Failure::DeniedAddress(_) | Failure::RequestBroken) => drop(admission),
-        }
-        answer.map_err(|failure| match failure {
+        judge(admission, &answer);
+        let answer = answer.map_err(|failure| match failure {
             Failure::NotPublic(_) => wanted.breaks(Rule::PrivateAddress, self.policy.vouching_hint(&permitted)),
             Failure::DeniedAddress(_) => wanted.breaks(Rule::DeniedAddress, self.policy.denied_address_hint()),
             Failure::Unavailable(fault) => Refusal::Unavailable { host: wanted.host(), fault },
             Failure::TimedOut(wait) => Refusal::TimedOut { host: wanted.host(), wait },
             Failure::RequestBroken => Refusal::RequestBroken,
-        })
+        })?;
+        Ok((answer, authentication.patterns()))
     }
 
-    fn terms(&self, deadline: Instant) -> Terms {
-        let Self { limits, patterns, .. } = self;
-        let patterns = patterns.clone();
+    /// Whether the upstream is to be asked now: its circuit is closed, and the plugin keeps to its rate.
+    fn admit(&self, wanted: &Wanted, permitted: &Permitted) -> Result<Admission<'_>, Refusal> {
+        let now = Instant::now();
+        let admission = self
+            .breakers
+            .admit(permitted.origin(), now)
+            .map_err(|retry_after| Refusal::CircuitOpen { host: wanted.host(), retry_after })?;
+        if let Some(rate) = &self.rate {
+            rate.take(now).map_err(|retry_after| Refusal::RateLimited { retry_after })?;
+        }
+        Ok(admission)
+    }
+
+    fn terms(&self, deadline: Instant, patterns: Option<Arc<Patterns>>) -> Terms {
+        let limits = &self.limits;
         Terms { deadline, idle: limits.idle, headers: limits.headers, limit: limits.response, patterns }
     }
 }
 
-fn finished(method: Method, uri: Uri, headers: HeaderMap, body: RequestBody) -> Request<RequestBody> {
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    request
+/// What the exchange says about the upstream.
+fn judge(admission: Admission<'_>, answer: &Result<Response<Incoming>, Failure>) {
+    match answer {
+        Ok(answer) if !retry::is_overloaded(answer.status()) => admission.succeeded(),
+        Ok(_) | Err(Failure::Unavailable(_) | Failure::TimedOut(_)) => admission.failed(Instant::now()),
+        // They say nothing about it.
+        Err(Failure::NotPublic(_) | Failure::DeniedAddress(_) | Failure::RequestBroken) => drop(admission),
+    }
+}
+
+/// An answer that isn't the last word.
+fn set_aside(result: Result<Response<Body>, Refusal>, outcome: &'static str) {
+    if let Ok(answer) = result {
+        answer.into_body().set_aside(outcome);
+    }
 }

@@ -94,6 +94,15 @@ pub enum Problem {
         /// The names of the secrets in the value.
         names: String,
     },
+    /// A credential of the placement `basic` or `digest` isn't two things.
+    #[error("credential has no colon between user name and password, expected `user:password`")]
+    NoColon,
+    /// A user name with a colon in it would end there, and its rest would be taken for the password.
+    #[error("user name has a colon in it: credential made of {names}")]
+    ColonInUser {
+        /// The names of the secrets in the value.
+        names: String,
+    },
     /// A credential's header isn't a header name, or is one with which a plugin could redirect or reframe a request.
     #[error("header can't hold a credential: {header}")]
     CredentialHeader {
@@ -110,6 +119,8 @@ impl Problem {
             Self::Upstream { .. }
             | Self::SecretMissing { .. }
             | Self::SecretIllegal { .. }
+            | Self::NoColon
+            | Self::ColonInUser { .. }
             | Self::CredentialHeader { .. } => None,
         }
     }

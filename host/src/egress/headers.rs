@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use super::refusal::Excess;
 
 /// Sent where a guest sets none: upstreams ask for one, and their operators see whom to ask.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("airlock/", env!("CARGO_PKG_VERSION")));
+pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("airlock/", env!("CARGO_PKG_VERSION")));
 
 /// Fields that a guest can't set, beside `proxy-…`.
 const DROPPED: &[&str] = &[

@@ -1,23 +1,26 @@
 //! The mediator: the one function through which every outbound request of a plugin passes.
 //!
 //! It decides, sends, and cleans what comes back. It doesn't know guests, operations or callers beyond their names in the audit,
-//! and the state it has is that of the plugin's upstreams: connections, circuits, the rate of requests.
+//! and the state it has is that of the plugin's upstreams: connections, circuits, the rate of requests, the secrets.
 //!
 //! `exchange` is the way of a request: `policy` (declared ∧ granted), `headers` and `payload` (what a guest can't set, and how
-//! much), `breaker` and `rate` (whether now), `credentials` (last of all), `transport` with `connect`, `address` and `tls` (no
-//! private address behind a public name), `response` with `decode` and `scrub`. Around it `retry` and `redirect` say whether there
-//! is another request; each passes all of it again. `refusal` holds the words for what went wrong, `grant_error` those for a plugin
-//! that can't be loaded, `audit` writes a line about each request.
+//! much), `breaker` and `rate` (whether now), `authentication` (last of all: what `vault` holds for the upstream), `transport` with
+//! `connect`, `address` and `tls` (no private address behind a public name), `response` with `decode` and `scrub`. Around it
+//! `retry` and `redirect` say whether there is another request; each passes all of it again. `refusal` holds the words for what
+//! went wrong, `grant_error` those for a plugin that can't be loaded, `audit` writes a line about each request.
 
 mod address;
 mod audit;
+mod authentication;
 mod breaker;
 mod connect;
 mod credentials;
 mod decode;
+mod digest;
 mod exchange;
 mod grant_error;
 mod headers;
+mod oauth2;
 mod payload;
 mod policy;
 mod rate;
@@ -26,12 +29,15 @@ mod refusal;
 mod response;
 mod retry;
 mod scrub;
+mod slot;
 mod spellings;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
 mod toml_lines;
 mod transport;
+mod vault;
 
 use std::sync::Arc;
 
@@ -47,13 +53,13 @@ use self::{
     exchange::Wanted,
     policy::Policy,
     rate::Rate,
-    scrub::Patterns,
     transport::{BoxError, Transport},
+    vault::Vault,
 };
 pub use self::{
     audit::AUDIT,
     grant_error::{GrantError, Problem},
-    refusal::{Aspect, Denial, Excess, Fault, Refusal, Rule, Wait},
+    refusal::{Aspect, Denial, Excess, Fault, Refusal, Rule, TokenFault, Wait},
     response::Body,
     toml_lines::needed_grant,
 };
@@ -66,8 +72,8 @@ use crate::{
 pub struct Egress {
     plugin: Arc<str>,
     policy: Policy,
-    transport: Transport,
-    patterns: Option<Arc<Patterns>>,
+    vault: Arc<Vault>,
+    transport: Arc<Transport>,
     breakers: Breakers,
     rate: Option<Rate>,
     redirects: usize,
@@ -108,21 +114,22 @@ impl Egress {
         upstreams: &[Upstream],
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, GrantError> {
-        let policy = Policy::new(plugin, grant, upstreams)?;
-        let secrets = || grant.secrets.iter().filter_map(|(name, secret)| Some((name, secret.as_ref().ok()?)));
-        for (name, _) in secrets().filter(|(_, secret)| secret.expose().len() < scrub::SHORTEST) {
-            tracing::warn!(
-                plugin,
-                secret = name,
-                "secret is too short to be removed from answers: under {} bytes",
-                scrub::SHORTEST
-            );
-        }
+        let connector = Connector::new(resolver, AddressPolicy::new(grant));
+        let transport = Arc::new(Transport::new(connector, grant));
+        let policy = Policy::new(plugin, grant, upstreams);
+        let vault = Vault::open(plugin, grant, upstreams, Arc::clone(&transport));
+        let (policy, vault) = match (policy, vault) {
+            (Ok(policy), Ok(vault)) => (policy, vault),
+            (policy, vault) => {
+                let problems = [policy.err(), vault.err()].into_iter().flatten().flatten();
+                return Err(GrantError::new(plugin, problems.collect()));
+            }
+        };
         Ok(Self {
             plugin: plugin.into(),
             policy,
-            transport: Transport::new(Connector::new(resolver, AddressPolicy::new(grant)), grant),
-            patterns: Patterns::new(secrets().map(|(_, secret)| secret)),
+            vault,
+            transport,
             breakers: Breakers::default(),
             rate: grant.limits.requests_per_second.map(|rate| Rate::new(rate, Instant::now())),
             redirects: grant.redirects,

@@ -5,8 +5,7 @@
 use http::{Method, Uri};
 
 use super::{
-    credentials::Credentials,
-    grant_error::{GrantError, Problem},
+    grant_error::Problem,
     refusal::{Aspect, Denial, Rule},
     toml_lines,
 };
@@ -31,15 +30,14 @@ pub(super) struct Policy {
 struct Declared {
     at: Pattern,
     methods: Vec<String>,
-    credentials: Credentials,
 }
 
 /// The proof that a request may be sent, and what is needed to send it. Only `Policy::check` makes one.
 #[derive(Debug)]
-pub(super) struct Permitted<'policy> {
+pub(super) struct Permitted {
     to: Destination,
     path: String,
-    credentials: &'policy Credentials,
+    upstream: usize,
 }
 
 impl Policy {
@@ -47,29 +45,16 @@ impl Policy {
     ///
     /// A declared upstream that isn't granted is no error as long as another one is: operators may grant less than a document
     /// asks for. Its secrets aren't needed then, and requests to it are denied one by one.
-    pub(super) fn new(plugin: &str, grant: &Grant, upstreams: &[Upstream]) -> Result<Self, GrantError> {
-        let mut declared = Vec::new();
+    pub(super) fn new(plugin: &str, grant: &Grant, upstreams: &[Upstream]) -> Result<Self, Vec<Problem>> {
+        let mut declared: Vec<Declared> = Vec::new();
         let mut problems = Vec::new();
-        let mut granted = 0;
         for upstream in upstreams {
-            let at = match Pattern::parse(&upstream.base_url) {
-                Ok(at) => at,
-                Err(reason) => {
-                    problems.push(Problem::Upstream { base_url: upstream.base_url.clone(), reason });
-                    continue;
-                }
-            };
-            let mut credentials = Credentials::default();
-            if grant.hosts.iter().any(|host| overlap(host, &at)) {
-                granted += 1;
-                match Credentials::expand(&upstream.credentials, &grant.secrets) {
-                    Ok(expanded) => credentials = expanded,
-                    Err(more) => problems.extend(more),
-                }
+            match Pattern::parse(&upstream.base_url) {
+                Ok(at) => declared.push(Declared { at, methods: upstream.methods.clone() }),
+                Err(reason) => problems.push(Problem::Upstream { base_url: upstream.base_url.clone(), reason }),
             }
-            declared.push(Declared { at, methods: upstream.methods.clone(), credentials });
         }
-        if granted == 0 && !declared.is_empty() {
+        if !declared.is_empty() && !upstreams.iter().any(|upstream| is_granted(grant, upstream)) {
             let bases = || declared.iter().map(|declared| declared.at.clone());
             problems.push(Problem::NothingGranted {
                 declared: bases().map(|at| at.to_string()).collect::<Vec<_>>().join(", "),
@@ -77,7 +62,7 @@ impl Policy {
             });
         }
         if !problems.is_empty() {
-            return Err(GrantError::new(plugin, problems));
+            return Err(problems);
         }
         Ok(Self {
             plugin: plugin.to_owned(),
@@ -89,21 +74,21 @@ impl Policy {
     }
 
     /// Decides about one request. Its header fields and body don't matter here, nor its query.
-    pub(super) fn check(&self, method: &Method, uri: &Uri) -> Result<Permitted<'_>, Denial> {
+    pub(super) fn check(&self, method: &Method, uri: &Uri) -> Result<Permitted, Denial> {
         let denied = |(rule, hint): (Rule, String)| Denial::new(rule, method, uri, hint);
         let asked = read(uri).map_err(|(rule, reason)| denied((rule, format!("not a usable address: {reason}"))))?;
         if method == Method::CONNECT || method == Method::TRACE {
             // One opens a tunnel around every check, the other has the upstream repeat the credentials.
             return Err(denied((Rule::Method, format!("method is never sent: {method}"))));
         }
-        let declared = self.check_declared(method, &asked).map_err(denied)?;
-        self.check_granted(method, &asked, &declared.at).map_err(denied)?;
+        let upstream = self.check_declared(method, &asked).map_err(denied)?;
+        self.check_granted(method, &asked, &self.declared[upstream].at).map_err(denied)?;
         let (to, path) = self.rewrite(&asked, uri.path());
-        Ok(Permitted { to, path, credentials: &declared.credentials })
+        Ok(Permitted { to, path, upstream })
     }
 
     /// The hint for a permitted destination whose public name has a private address behind it.
-    pub(super) fn vouching_hint(&self, permitted: &Permitted<'_>) -> String {
+    pub(super) fn vouching_hint(&self, permitted: &Permitted) -> String {
         let line = toml_lines::vouch(&permitted.to.to_string());
         let lines = toml_lines::section(&self.plugin, &[line]);
         format!(
@@ -118,14 +103,15 @@ impl Policy {
         format!("its address lies in a range that airlock.toml denies, under addresses.deny in {}", section.trim_end())
     }
 
-    /// The closest declared upstream that covers the request; of equals, the first.
-    fn check_declared(&self, method: &Method, asked: &Destination) -> Result<&Declared, (Rule, String)> {
-        let mut best: Option<&Declared> = None;
+    /// Which declared upstream covers the request: the closest; of equals, the first.
+    fn check_declared(&self, method: &Method, asked: &Destination) -> Result<usize, (Rule, String)> {
+        let mut best: Option<usize> = None;
         let mut closest = Aspect::Host;
-        for declared in &self.declared {
+        for (index, declared) in self.declared.iter().enumerate() {
             match covers(&declared.at, asked).and(has_method(&declared.methods, method)) {
                 Ok(()) => {
-                    best = best.filter(|best| closeness(&best.at) >= closeness(&declared.at)).or(Some(declared));
+                    let close = |index: usize| closeness(&self.declared[index].at);
+                    best = best.filter(|best| close(*best) >= close(index)).or(Some(index));
                 }
                 Err(aspect) => closest = closest.max(aspect),
             }
@@ -170,10 +156,10 @@ impl Policy {
     }
 }
 
-impl<'policy> Permitted<'policy> {
-    /// What the host adds to the request.
-    pub(super) fn credentials(&self) -> &'policy Credentials {
-        self.credentials
+impl Permitted {
+    /// The declared upstream whose credentials the request gets, by its place in the declaration.
+    pub(super) fn upstream(&self) -> usize {
+        self.upstream
     }
 
     /// The origin that it is sent to.
@@ -181,7 +167,7 @@ impl<'policy> Permitted<'policy> {
         self.to.to_string()
     }
 
-    /// The address to send it to, with the query that holds the credentials. It fails where that makes it longer than 64 KB.
+    /// The address to send it to, with the given query. It fails where that makes it longer than 64 KB.
     pub(super) fn uri(&self, query: Option<&str>) -> Result<Uri, http::Error> {
         let path_and_query = match query {
             Some(query) => format!("{}?{query}", self.path),
@@ -255,6 +241,11 @@ fn closest_miss(allowed: &[Pattern], asked: &Destination) -> Option<Aspect> {
 fn has_method(allowed: &[String], method: &Method) -> Result<(), Aspect> {
     let is_allowed = allowed.iter().any(|name| name == method.as_str());
     is_allowed.then_some(()).ok_or(Aspect::Method)
+}
+
+/// Whether anything of a declared upstream is granted.
+pub(super) fn is_granted(grant: &Grant, upstream: &Upstream) -> bool {
+    Pattern::parse(&upstream.base_url).is_ok_and(|at| grant.hosts.iter().any(|host| overlap(host, &at)))
 }
 
 /// Whether a request could lie within both.

@@ -42,6 +42,14 @@ pub enum Refusal {
         /// The host as the plugin asked for it.
         host: String,
     },
+    /// The request needs an access token, and none can be had now. Nothing has been sent.
+    #[error("no access token for the upstream: {host}: {fault}")]
+    Token {
+        /// The host of the token endpoint that the operator names.
+        host: String,
+        /// What went wrong there.
+        fault: TokenFault,
+    },
     /// The plugin's own request body failed or didn't match its length.
     #[error("request body broke off")]
     RequestBroken,
@@ -76,6 +84,7 @@ impl Refusal {
             Self::TimedOut { .. } => "timed-out",
             Self::ResponseTooLarge { .. } => "response-too-large",
             Self::ResponseEncoded { .. } => "response-encoded",
+            Self::Token { .. } => "no-token",
             Self::RequestBroken => "request-broken",
             Self::RequestTooLarge { .. } => "request-too-large",
             Self::RateLimited { .. } => "rate-limited",
@@ -135,6 +144,26 @@ pub enum Fault {
     /// More redirects, one after the other, than the grant lets follow.
     #[error("too many redirects")]
     TooManyRedirects,
+}
+
+/// What went wrong with a token endpoint. Nothing of what it says is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// It couldn't be reached or didn't speak HTTP to the end.
+    #[error("{0}")]
+    Unavailable(Fault),
+    /// It took too long, or longer than the call had time.
+    #[error("no token in time")]
+    TimedOut,
+    /// Its public name has a private address behind it.
+    #[error("its name resolves to a private address")]
+    PrivateAddress,
+    /// It answered with an error; a redirect is one too.
+    #[error("answered with status {0}")]
+    Status(u16),
+    /// Its answer isn't JSON with a bearer token that can stand in a header.
+    #[error("answered without a usable bearer token")]
+    Malformed,
 }
 
 /// What took too long.

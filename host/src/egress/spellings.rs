@@ -25,7 +25,7 @@ pub(super) fn of(secret: &Secret) -> Vec<Zeroizing<String>> {
         value.to_owned(),
         percent(NOT_UNRESERVED),
         percent(COMPONENT),
-        percent(FORM).replace(' ', "+"),
+        form_encoded(value).to_string(),
         json.replace('/', "\\/"),
         json_in_ascii(&json),
         json,
@@ -37,6 +37,12 @@ pub(super) fn of(secret: &Secret) -> Vec<Zeroizing<String>> {
         }
     }
     spellings
+}
+
+/// A value as it stands in an HTML form.
+pub(super) fn form_encoded(value: &str) -> Zeroizing<String> {
+    let encoded = Zeroizing::new(utf8_percent_encode(value, FORM).to_string());
+    Zeroizing::new(encoded.replace(' ', "+"))
 }
 
 /// The inside of a JSON string.

@@ -1,6 +1,7 @@
 //! The mediator as a whole, against upstreams on 127.0.0.1. Here is what the tests share.
 
 mod answers;
+mod authentication;
 mod connections;
 mod fake;
 mod hostile;
@@ -8,7 +9,9 @@ mod log;
 mod redirects;
 mod requests;
 mod retries;
+mod rotation;
 mod tls;
+mod tokens;
 
 use std::{net::SocketAddr, sync::Mutex, time::Duration};
 
@@ -18,7 +21,7 @@ use self::fake::{Fake, FixedResolver, Reply};
 use super::*;
 use crate::{
     contract::{Credential, Placement},
-    grant::{Destination, Grant, Limits, Rewrite, Secret},
+    grant::{Destination, Grant, Limits, Rewrite, Secret, Source},
 };
 
 const SECRET: &str = "s3cr3t/value+1";
@@ -50,7 +53,7 @@ fn with_secret(base_url: &str) -> Egress {
         Credential { placement: Placement::Header("Authorization".into()), value: "Bearer {{KEY}}".into() },
         Credential { placement: Placement::Query("key".into()), value: "{{KEY}}".into() },
     ];
-    let secrets = [("KEY".to_owned(), Ok(Secret::new(SECRET.to_owned())))].into();
+    let secrets = [("KEY".to_owned(), Source::value(Secret::new(SECRET.to_owned())))].into();
     let grant = Grant { hosts: vec![at(base_url).into()], secrets, ..Grant::default() };
     Egress::new("demo", &grant, &[declared(base_url, credentials)]).unwrap()
 }

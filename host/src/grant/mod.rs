@@ -1,6 +1,6 @@
 //! What an operator allows one plugin: destinations, addresses, methods, secrets, limits. Plain values, already validated.
 //!
-//! `config` makes them from the file and the environment; nothing here reads either.
+//! `config` makes them from its file and the environment. The one thing that is read here is the file of a secret, in `source`.
 
 mod addresses;
 mod destination;
@@ -8,6 +8,7 @@ mod limits;
 mod pattern;
 mod retries;
 mod secret;
+mod source;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use self::{
     pattern::{Hosts, Pattern},
     retries::Retries,
     secret::{MissingSecret, Secret},
+    source::{ClientAuthentication, ClientCredentials, Source, Stamp, Stored, TokenUrl},
     tls::{BadTls, Tls},
 };
 
@@ -31,8 +33,8 @@ pub struct Grant {
     pub addresses: Addresses,
     /// The methods that may be used, in capitals; `None` = those that the plugin declares.
     pub methods: Option<Vec<String>>,
-    /// The secrets, by the names that the plugin uses for them.
-    pub secrets: BTreeMap<String, Result<Secret, MissingSecret>>,
+    /// Where the secrets come from, by the names that the plugin uses for them.
+    pub secrets: BTreeMap<String, Source>,
     /// Requests to `from` are sent to `to` instead: staging, a simulator. Being the operator's explicit word, `to` may be a
     /// private or loopback address.
     pub rewrites: Vec<Rewrite>,
@@ -53,4 +55,14 @@ pub struct Rewrite {
     pub from: Destination,
     /// Where it goes.
     pub to: Destination,
+}
+
+impl Grant {
+    /// The token endpoints that the operator names.
+    pub fn token_urls(&self) -> impl Iterator<Item = &TokenUrl> {
+        self.secrets.values().filter_map(|source| match source {
+            Source::OAuth2(client) => Some(&client.token_url),
+            Source::Stored(_) => None,
+        })
+    }
 }

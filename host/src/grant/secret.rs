@@ -1,6 +1,6 @@
 //! A secret's value, and why there is none.
 //!
-//! No file and no environment variable is read here: `config` does that.
+//! Where values come from is said in `source`.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the value as it is; `config` has trimmed it.
+    /// Takes the value as it is; whoever has read it has trimmed it.
     pub fn new(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
@@ -42,4 +42,7 @@ pub enum MissingSecret {
         /// What went wrong.
         reason: String,
     },
+    /// A credential of systemd's is asked for, and the host doesn't run as a unit that has any.
+    #[error("credential {0}: CREDENTIALS_DIRECTORY is not set; give the unit LoadCredential={0}:…")]
+    Credential(String),
 }

@@ -62,6 +62,7 @@ fn refused(refusal: &Refusal, effects: Effects) -> String {
         }
         // Nothing has been sent, and they say when to come back.
         Refusal::RateLimited { .. } | Refusal::CircuitOpen { .. } => refusal.to_string(),
+        Refusal::Token { .. } => format!("{refusal}; nothing has been sent, try again later"),
         Refusal::ResponseEncoded { .. } | Refusal::RequestBroken => refusal.to_string(),
     }
 }
@@ -80,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        egress::{Excess, Fault, Wait},
+        egress::{Excess, Fault, TokenFault, Wait},
         mcp::{Era, reply::tests::operation},
     };
 
@@ -128,6 +129,10 @@ mod tests {
             (
                 Failure::Egress(Refusal::ResponseEncoded { host: host() }),
                 "upstream answer is compressed, secrets can't be removed from it: api.example",
+            ),
+            (
+                Failure::Egress(Refusal::Token { host: host(), fault: TokenFault::Status(401) }),
+                "no access token for the upstream: api.example: answered with status 401; nothing has been sent, try again later",
             ),
             (Failure::Egress(Refusal::RequestBroken), "request body broke off"),
             (

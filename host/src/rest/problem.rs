@@ -192,6 +192,9 @@ impl From<&Refusal> for Problem {
             Refusal::ResponseEncoded { .. } => {
                 new(StatusCode::BAD_GATEWAY, "upstream-answer-encoded", "The upstream's answer is compressed")
             }
+            Refusal::Token { .. } => {
+                new(StatusCode::BAD_GATEWAY, "no-token", "There is no access token for the upstream")
+            }
             Refusal::RequestBroken => {
                 new(StatusCode::BAD_GATEWAY, "upstream-request-broken", "The plugin's request is incomplete")
             }
@@ -224,7 +227,7 @@ fn shown(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        egress::{Context, Egress, Excess, Fault as UpstreamFault, Wait},
+        egress::{Context, Egress, Excess, Fault as UpstreamFault, TokenFault, Wait},
         grant::Grant,
     };
     use http_body_util::{BodyExt, Empty};
@@ -263,6 +266,7 @@ mod tests {
             (egress(Refusal::TimedOut { host: host(), wait: Wait::Idle }), 504, "upstream-timed-out"),
             (egress(Refusal::ResponseTooLarge { host: host(), limit: 1 }), 502, "upstream-answer-too-large"),
             (egress(Refusal::ResponseEncoded { host: host() }), 502, "upstream-answer-encoded"),
+            (egress(Refusal::Token { host: host(), fault: TokenFault::Status(401) }), 502, "no-token"),
             (egress(Refusal::RequestBroken), 502, "upstream-request-broken"),
             (egress(Refusal::RequestTooLarge { excess: Excess::Body(1) }), 502, "upstream-request-too-large"),
             (Failure::Unavailable("its answer makes no sense".to_owned()), 502, "upstream-unavailable"),

@@ -78,6 +78,8 @@ fn upstream(it: wit::Upstream) -> contract::Upstream {
         placement: match it.placement {
             wit::Placement::Header(name) => contract::Placement::Header(name),
             wit::Placement::Query(name) => contract::Placement::Query(name),
+            wit::Placement::Basic => contract::Placement::Basic,
+            wit::Placement::Digest => contract::Placement::Digest,
         },
         value: it.value,
     });
@@ -265,6 +267,8 @@ fn wit_upstream(it: &contract::Upstream) -> wit::Upstream {
         placement: match &it.placement {
             contract::Placement::Header(name) => wit::Placement::Header(name.clone()),
             contract::Placement::Query(name) => wit::Placement::Query(name.clone()),
+            contract::Placement::Basic => wit::Placement::Basic,
+            contract::Placement::Digest => wit::Placement::Digest,
         },
         value: it.value.clone(),
     });

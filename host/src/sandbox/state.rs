@@ -156,7 +156,7 @@ impl Outbound {
 fn note(slot: &Mutex<Option<Refusal>>, refusal: Refusal) -> HttpError {
     let seen = match &refusal {
         Refusal::Denied(_) => HttpError::HttpRequestDenied,
-        Refusal::Unavailable { .. } => HttpError::DestinationUnavailable,
+        Refusal::Unavailable { .. } | Refusal::Token { .. } => HttpError::DestinationUnavailable,
         Refusal::TimedOut { .. } => HttpError::HttpResponseTimeout,
         Refusal::ResponseTooLarge { .. } => HttpError::HttpResponseBodySize(None),
         Refusal::ResponseEncoded { .. } => HttpError::HttpResponseContentCoding(None),

@@ -1,40 +1,31 @@
 //! Tables of requests: what is permitted, what is denied by which rule, and what the hints say.
 
 use super::*;
-use crate::{
-    contract::{Credential, Placement},
-    grant::{Rewrite, Secret},
-};
+use crate::{egress::GrantError, grant::Rewrite};
 
 fn at(text: &str) -> Destination {
     Destination::parse(text).unwrap()
 }
 
-fn upstream(base_url: &str, methods: &[&str], key: &str) -> Upstream {
-    let credentials =
-        vec![Credential { placement: Placement::Header("x-key".into()), value: format!("{{{{{key}}}}}") }];
-    Upstream { base_url: base_url.into(), methods: methods.iter().map(ToString::to_string).collect(), credentials }
-}
-
-fn secret(name: &str) -> (String, Result<Secret, crate::grant::MissingSecret>) {
-    (name.to_owned(), Ok(Secret::new(format!("value of {name}"))))
+fn upstream(base_url: &str, methods: &[&str]) -> Upstream {
+    let methods = methods.iter().map(ToString::to_string).collect();
+    Upstream { base_url: base_url.into(), methods, credentials: Vec::new() }
 }
 
 /// Two declared upstreams at one origin, a third one that isn't granted, and one that is granted more narrowly than declared.
 fn policy() -> Policy {
     let upstreams = [
-        upstream("https://api.m3ter.com", &["GET", "PUT", "POST"], "KEY"),
-        upstream("https://api.m3ter.com/organizations", &["GET"], "ORG_KEY"),
-        upstream("https://other.example/v1", &["GET"], "NOT_NEEDED"),
-        upstream("https://wide.example", &["GET"], "KEY"),
-        upstream("http://bücher.example:8080", &["GET"], "KEY"),
+        upstream("https://api.m3ter.com", &["GET", "PUT", "POST"]),
+        upstream("https://api.m3ter.com/organizations", &["GET"]),
+        upstream("https://other.example/v1", &["GET"]),
+        upstream("https://wide.example", &["GET"]),
+        upstream("http://bücher.example:8080", &["GET"]),
     ];
     let grant = Grant {
         hosts: ["https://API.m3ter.com:443/", "https://wide.example/v1", "http://xn--bcher-kva.example:8080"]
             .map(|host| at(host).into())
             .into(),
         methods: Some(vec!["GET".into(), "PUT".into()]),
-        secrets: [secret("KEY"), secret("ORG_KEY")].into(),
         rewrites: vec![
             Rewrite { from: at("https://wide.example/v1"), to: at("http://127.0.0.1:4010/wide") },
             Rewrite { from: at("https://wide.example/v1/raw"), to: at("http://[::1]:4011") },
@@ -44,35 +35,34 @@ fn policy() -> Policy {
     Policy::new("demo", &grant, &upstreams).unwrap()
 }
 
-fn check(policy: &Policy, method: &str, uri: &str) -> Result<(String, String), &'static str> {
+/// Where a request is sent, and the declared upstream whose credentials it gets.
+fn check(policy: &Policy, method: &str, uri: &str) -> Result<(String, usize), &'static str> {
     let uri: Uri = uri.parse().unwrap_or_else(|e| panic!("{uri}: {e}"));
     let permitted = policy.check(&method.parse().unwrap(), &uri).map_err(|denial| denial.rule().name())?;
-    let mut headers = http::HeaderMap::new();
-    permitted.credentials().add_to(&mut headers, None);
-    Ok((permitted.uri(uri.query()).unwrap().to_string(), headers["x-key"].to_str().unwrap().to_owned()))
+    Ok((permitted.uri(uri.query()).unwrap().to_string(), permitted.upstream()))
 }
 
 #[test]
 fn permitted() {
     let policy = policy();
-    for (method, uri, sent, key) in [
-        ("GET", "https://api.m3ter.com", "https://api.m3ter.com/", "KEY"),
-        ("PUT", "https://api.m3ter.com/x?a=b", "https://api.m3ter.com/x?a=b", "KEY"),
-        ("GET", "HTTPS://API.M3TER.COM:443/X/", "https://api.m3ter.com/X/", "KEY"),
-        ("GET", "https://api.m3ter.com//x", "https://api.m3ter.com//x", "KEY"),
+    for (method, uri, sent, upstream) in [
+        ("GET", "https://api.m3ter.com", "https://api.m3ter.com/", 0),
+        ("PUT", "https://api.m3ter.com/x?a=b", "https://api.m3ter.com/x?a=b", 0),
+        ("GET", "HTTPS://API.M3TER.COM:443/X/", "https://api.m3ter.com/X/", 0),
+        ("GET", "https://api.m3ter.com//x", "https://api.m3ter.com//x", 0),
         // The longest declared prefix that allows the method supplies the credential.
-        ("GET", "https://api.m3ter.com/organizations", "https://api.m3ter.com/organizations", "ORG_KEY"),
-        ("GET", "https://api.m3ter.com/organizations/1", "https://api.m3ter.com/organizations/1", "ORG_KEY"),
-        ("PUT", "https://api.m3ter.com/organizations/1", "https://api.m3ter.com/organizations/1", "KEY"),
-        ("GET", "https://api.m3ter.com/organizationsX", "https://api.m3ter.com/organizationsX", "KEY"),
-        ("GET", "http://xn--bcher-kva.example:8080/a", "http://xn--bcher-kva.example:8080/a", "KEY"),
-        ("GET", "https://wide.example/v1", "http://127.0.0.1:4010/wide", "KEY"),
-        ("GET", "https://wide.example/v1/?q", "http://127.0.0.1:4010/wide/?q", "KEY"),
-        ("GET", "https://wide.example/v1/a/b?q=1", "http://127.0.0.1:4010/wide/a/b?q=1", "KEY"),
-        ("GET", "https://wide.example/v1/raw", "http://[::1]:4011/", "KEY"),
-        ("GET", "https://wide.example/v1/raw/x", "http://[::1]:4011/x", "KEY"),
+        ("GET", "https://api.m3ter.com/organizations", "https://api.m3ter.com/organizations", 1),
+        ("GET", "https://api.m3ter.com/organizations/1", "https://api.m3ter.com/organizations/1", 1),
+        ("PUT", "https://api.m3ter.com/organizations/1", "https://api.m3ter.com/organizations/1", 0),
+        ("GET", "https://api.m3ter.com/organizationsX", "https://api.m3ter.com/organizationsX", 0),
+        ("GET", "http://xn--bcher-kva.example:8080/a", "http://xn--bcher-kva.example:8080/a", 4),
+        ("GET", "https://wide.example/v1", "http://127.0.0.1:4010/wide", 3),
+        ("GET", "https://wide.example/v1/?q", "http://127.0.0.1:4010/wide/?q", 3),
+        ("GET", "https://wide.example/v1/a/b?q=1", "http://127.0.0.1:4010/wide/a/b?q=1", 3),
+        ("GET", "https://wide.example/v1/raw", "http://[::1]:4011/", 3),
+        ("GET", "https://wide.example/v1/raw/x", "http://[::1]:4011/x", 3),
     ] {
-        let expected = (sent.to_owned(), format!("value of {key}"));
+        let expected = (sent.to_owned(), upstream);
         assert_eq!(check(&policy, method, uri), Ok(expected), "{method} {uri}");
     }
 }
@@ -121,13 +111,10 @@ fn denied() {
 
 /// A plugin for an API with a host per tenant, beside a host of that name with a credential of its own.
 fn tenants(hosts: &[&str]) -> Policy {
-    let upstreams = [
-        upstream("https://*.tenants.example/api", &["GET"], "KEY"),
-        upstream("https://admin.tenants.example", &["GET"], "ORG_KEY"),
-    ];
+    let upstreams =
+        [upstream("https://*.tenants.example/api", &["GET"]), upstream("https://admin.tenants.example", &["GET"])];
     let grant = Grant {
         hosts: hosts.iter().map(|host| Pattern::parse(host).unwrap()).collect(),
-        secrets: [secret("KEY"), secret("ORG_KEY")].into(),
         rewrites: vec![Rewrite { from: at("https://b.tenants.example"), to: at("http://127.0.0.1:4010") }],
         ..Grant::default()
     };
@@ -138,11 +125,11 @@ fn tenants(hosts: &[&str]) -> Policy {
 fn a_star_is_one_level() {
     let policy = tenants(&["https://*.tenants.example"]);
     for (uri, expected) in [
-        ("https://a.tenants.example/api/x", Ok(("https://a.tenants.example/api/x", "KEY"))),
-        ("https://A.Tenants.Example/api", Ok(("https://a.tenants.example/api", "KEY"))),
-        ("https://b.tenants.example/api", Ok(("http://127.0.0.1:4010/api", "KEY"))),
+        ("https://a.tenants.example/api/x", Ok(("https://a.tenants.example/api/x", 0))),
+        ("https://A.Tenants.Example/api", Ok(("https://a.tenants.example/api", 0))),
+        ("https://b.tenants.example/api", Ok(("http://127.0.0.1:4010/api", 0))),
         // One host by name is closer than many by a star, however long its prefix.
-        ("https://admin.tenants.example/api", Ok(("https://admin.tenants.example/api", "ORG_KEY"))),
+        ("https://admin.tenants.example/api", Ok(("https://admin.tenants.example/api", 1))),
         ("https://tenants.example/api", Err("host-not-declared")),
         ("https://a.b.tenants.example/api", Err("host-not-declared")),
         ("https://atenants.example/api", Err("host-not-declared")),
@@ -153,7 +140,7 @@ fn a_star_is_one_level() {
         ("https://a.tenants.example:8443/api", Err("port-not-declared")),
         ("https://a.tenants.example/apis", Err("path-not-declared")),
     ] {
-        let expected = expected.map(|(sent, key)| (sent.to_owned(), format!("value of {key}")));
+        let expected = expected.map(|(sent, upstream)| (sent.to_owned(), upstream));
         assert_eq!(check(&policy, "GET", uri), expected, "{uri}");
     }
 }
@@ -173,7 +160,7 @@ fn of_declared_hosts_with_a_star_one_can_be_granted() {
 
 #[test]
 fn a_grant_of_one_level_fits_no_other() {
-    let declared = [upstream("https://*.tenants.example/api", &["GET"], "KEY")];
+    let declared = [upstream("https://*.tenants.example/api", &["GET"])];
     for (host, fits) in [
         ("https://*.tenants.example", true),
         ("https://*.tenants.example/api/v1", true),
@@ -184,8 +171,7 @@ fn a_grant_of_one_level_fits_no_other() {
         ("https://*.tenants.example:8443", false),
         ("https://*.tenants.example/other", false),
     ] {
-        let grant =
-            Grant { hosts: vec![Pattern::parse(host).unwrap()], secrets: [secret("KEY")].into(), ..Grant::default() };
+        let grant = Grant { hosts: vec![Pattern::parse(host).unwrap()], ..Grant::default() };
         let policy = Policy::new("demo", &grant, &declared);
         assert_eq!(policy.is_ok(), fits, "{host}: {policy:?}");
     }
@@ -227,23 +213,15 @@ fn hints_hold_the_lines_to_add() {
 #[test]
 fn a_grant_that_does_not_fit_says_all_that_is_missing() {
     let upstreams = [
-        upstream("https://a.example", &["GET"], "KEY"),
-        upstream("https://b.example", &["GET"], "KEY"),
-        upstream("c.example", &["GET"], "KEY"),
+        upstream("https://a.example", &["GET"]),
+        upstream("https://b.example", &["GET"]),
+        upstream("c.example", &["GET"]),
     ];
-    let nothing = Policy::new("demo", &Grant::default(), &upstreams).unwrap_err();
+    let nothing = GrantError::new("demo", Policy::new("demo", &Grant::default(), &upstreams).unwrap_err());
     assert_eq!(
         nothing.to_string(),
         "plugin can't use its grant: demo\n  declared upstream is not usable: c.example: no scheme, expected http:// or https://\n  \
          none of the declared upstreams is granted: https://a.example, https://b.example\nadd to airlock.toml:\n[grants.demo]\nhosts \
          = [\"https://a.example\", \"https://b.example\"]"
-    );
-    let hosts =
-        Grant { hosts: vec![at("https://a.example").into(), at("https://b.example").into()], ..Grant::default() };
-    let no_secret = Policy::new("demo", &hosts, &upstreams[..2]).unwrap_err();
-    assert_eq!(
-        no_secret.to_string(),
-        "plugin can't use its grant: demo\n  secret is not granted: KEY\nadd to airlock.toml:\n[grants.demo]\nsecrets.KEY = { env = \
-         \"KEY\" }"
     );
 }

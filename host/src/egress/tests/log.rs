@@ -9,6 +9,23 @@ use tracing::{Dispatch, Level, dispatcher::DefaultGuard, subscriber::NoSubscribe
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
+use crate::grant::{ClientAuthentication, ClientCredentials, Stored, TokenUrl};
+
+fn with_token(base_url: &str, token_url: &str, authentication: ClientAuthentication, client_secret: &str) -> Egress {
+    let client = ClientCredentials {
+        token_url: TokenUrl::parse(token_url).unwrap(),
+        client_id: "me".to_owned(),
+        client_secret: Stored::Value(Secret::new(client_secret.to_owned())),
+        scope: None,
+        audience: None,
+        authentication,
+    };
+    let secrets = [("TOKEN".to_owned(), Source::OAuth2(Box::new(client)))].into();
+    let grant = Grant { hosts: vec![at(base_url).into()], secrets, ..Grant::default() };
+    let value = "Bearer {{TOKEN}}".to_owned();
+    let credential = Credential { placement: Placement::Header("authorization".into()), value };
+    Egress::new("demo", &grant, &[declared(base_url, vec![credential])]).unwrap()
+}
 
 /// Everything that is logged on this thread, by any crate, from the time when it was started.
 pub(super) struct Log {
@@ -97,9 +114,34 @@ async fn each_request_is_one_line_in_the_log_and_no_secret_is_in_it() {
     );
     let log = log.text();
     assert!(log.contains(r#"plugin="demo" operation="list-users" caller="tester" hop=0"#), "{log}");
+    check_hidden(&log, SECRET);
+}
+
+fn check_hidden(log: &str, secret: &str) {
     assert!(log.contains("TRACE hyper_util"), "the libraries' lines are looked at too");
-    for spelling in spellings::of(&Secret::new(SECRET.to_owned())) {
-        assert!(!log.contains(spelling.as_str()), "{log}");
+    for spelling in spellings::of(&Secret::new(secret.to_owned())) {
+        assert!(!log.contains(spelling.as_str()), "{spelling:?} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn each_token_request_is_one_line_in_the_log_and_neither_token_nor_client_secret_is_in_it() {
+    let (client_secret, token) = ("client/secret+value", "the-token-of-the-client");
+    let answer = format!(r#"{{"access_token":"{token}","token_type":"bearer"}}"#);
+    let endpoint = Fake::fixed(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len())).await;
+    let fake = Fake::start(echo).await;
+    for authentication in [ClientAuthentication::Basic, ClientAuthentication::Body] {
+        let log = Log::start(Level::TRACE);
+        let egress = with_token(&fake.url(""), &endpoint.url("/token"), authentication, client_secret);
+        text(get(&egress, &fake.url("/")).await).await.unwrap();
+        assert!(fake.last_request().contains(token));
+        let line =
+            r#"airlock::audit: token request plugin="demo" secret="TOKEN" host="127.0.0.1" outcome="complete" ms="#;
+        let log = log.text();
+        assert_eq!(log.matches(line).count(), 1, "{log}");
+        for secret in [client_secret, "client%2Fsecret%2Bvalue", token] {
+            check_hidden(&log, secret);
+        }
     }
 }
 

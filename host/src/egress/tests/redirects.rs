@@ -16,7 +16,8 @@ fn asked(fake: &Fake) -> Vec<String> {
 
 /// A plugin that declares and is granted these, each with a credential of its own, and has this many redirects followed.
 fn following(redirects: usize, upstreams: &[(&str, &str)]) -> Egress {
-    let secrets = upstreams.iter().map(|(_, secret)| (secret.to_string(), Ok(Secret::new(format!("{secret}-value")))));
+    let secrets =
+        upstreams.iter().map(|(_, secret)| (secret.to_string(), Source::value(Secret::new(format!("{secret}-value")))));
     let hosts = upstreams.iter().map(|(base_url, _)| at(base_url).into()).collect();
     let grant = Grant { hosts, secrets: secrets.collect(), redirects, ..Grant::default() };
     let credential = |secret: &str| Credential {

@@ -42,7 +42,7 @@ async fn the_upstream_gets_the_credential_and_the_guest_never_sees_it() {
 async fn a_rewritten_request_reaches_its_target_with_the_credential() {
     let fake = Fake::start(echo).await;
     let rewrites = vec![Rewrite { from: at("https://api.example/v1"), to: at(&fake.url("/simulator")) }];
-    let secrets = [("KEY".to_owned(), Ok(Secret::new(SECRET.to_owned())))].into();
+    let secrets = [("KEY".to_owned(), Source::value(Secret::new(SECRET.to_owned())))].into();
     let grant = Grant { hosts: vec![at("https://api.example").into()], secrets, rewrites, ..Grant::default() };
     let credential = Credential { placement: Placement::Header("x-key".into()), value: "{{KEY}}".into() };
     let egress = Egress::new("demo", &grant, &[declared("https://api.example", vec![credential])]).unwrap();

@@ -1,0 +1,84 @@
+//! The present value of one stored secret, and the one before it: an upstream may still repeat that.
+//!
+//! It looks at its file when it is told to; how often, and whether a new value can be used, is decided in `vault`.
+
+use std::{mem, time::SystemTime};
+
+use crate::grant::{MissingSecret, Secret, Stamp, Stored};
+
+pub(super) struct Slot {
+    source: Stored,
+    stamp: Stamp,
+    /// The file was changed so shortly before it was read that its stamp can't be relied on yet.
+    is_fresh: bool,
+    /// Something has been said about the present state of the file.
+    is_told: bool,
+    value: Result<Secret, MissingSecret>,
+    previous: Option<Secret>,
+}
+
+impl Slot {
+    pub(super) fn new(source: Stored) -> Self {
+        // Before it is read: a change in between is seen the next time.
+        let stamp = source.stamp();
+        let is_fresh = stamp.is_fresh(SystemTime::now());
+        let value = source.read();
+        Self { source, stamp, is_fresh, is_told: false, value, previous: None }
+    }
+
+    /// Whether the value can change at all.
+    pub(super) fn can_change(&self) -> bool {
+        matches!(self.source, Stored::File(_))
+    }
+
+    pub(super) fn value(&self) -> &Result<Secret, MissingSecret> {
+        &self.value
+    }
+
+    /// The present value and the one before it.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Secret> {
+        self.value.as_ref().ok().into_iter().chain(&self.previous)
+    }
+
+    /// Reads the file again where it has changed, and gives what is new.
+    pub(super) fn look(&mut self) -> Option<Result<Secret, MissingSecret>> {
+        let stamp = self.source.stamp();
+        let has_changed = stamp != self.stamp;
+        if !has_changed && !self.is_fresh {
+            return None;
+        }
+        self.stamp = stamp;
+        self.is_fresh = stamp.is_fresh(SystemTime::now());
+        self.is_told &= !has_changed;
+        let read = self.source.read();
+        let is_same = match (&read, &self.value) {
+            (Ok(read), Ok(value)) => read.expose() == value.expose(),
+            (Err(_), Err(_)) => true,
+            _ => false,
+        };
+        (!is_same).then_some(read)
+    }
+
+    /// Puts a new value in place of the present one. What is given back undoes that.
+    pub(super) fn replace(&mut self, secret: Secret) -> Replaced {
+        let value = mem::replace(&mut self.value, Ok(secret));
+        let previous = mem::replace(&mut self.previous, value.as_ref().ok().cloned());
+        Replaced { value, previous }
+    }
+
+    pub(super) fn undo(&mut self, replaced: Replaced) {
+        self.value = replaced.value;
+        self.previous = replaced.previous;
+    }
+
+    /// True once for each state of the file.
+    pub(super) fn is_worth_telling(&mut self) -> bool {
+        !mem::replace(&mut self.is_told, true)
+    }
+}
+
+/// What a slot held before.
+pub(super) struct Replaced {
+    value: Result<Secret, MissingSecret>,
+    previous: Option<Secret>,
+}

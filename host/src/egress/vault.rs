@@ -1,0 +1,391 @@
+//! The secrets of one plugin: their present values, filled into what the plugin declares, and what must be scrubbed from answers.
+//!
+//! Files are looked at again while requests come, tokens are fetched when a request needs them. Which request gets which
+//! credentials is decided in `policy`, how they are added to it in `authentication`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use futures::FutureExt;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    audit::AUDIT,
+    credentials::{Credentials, Secrets},
+    digest::Challenge,
+    grant_error::Problem,
+    oauth2, policy,
+    refusal::{Refusal, TokenFault},
+    scrub::{self, Patterns},
+    slot::Slot,
+    spellings::form_encoded,
+    token::{Refreshed, Token, TokenSource},
+    toml_lines,
+    transport::Transport,
+};
+use crate::{
+    contract::{Credential, Upstream},
+    grant::{Grant, Secret, Source},
+};
+
+/// How often files are looked at, at most. A second: a rotated secret is in use as soon as anyone could check that it is, and one
+/// look costs a few microseconds.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The secrets of one plugin.
+pub(super) struct Vault {
+    plugin: Arc<str>,
+    transport: Arc<Transport>,
+    declared: Vec<Declared>,
+    tokens: BTreeMap<String, Arc<TokenSource>>,
+    /// Held while files are read: never locked on a thread that serves requests.
+    stores: Mutex<Stores>,
+    /// `None` where no value can change.
+    next_look: Option<Mutex<Instant>>,
+    keyring: ArcSwap<Keyring>,
+}
+
+/// What one declared upstream needs.
+struct Declared {
+    /// Empty where the upstream isn't granted.
+    credentials: Vec<Credential>,
+    /// The names of the secrets that are tokens.
+    tokens: Vec<String>,
+    challenge: Challenge,
+}
+
+#[derive(Default)]
+struct Stores {
+    secrets: BTreeMap<String, Slot>,
+    /// What tokens are fetched with, by the name of the token.
+    clients: BTreeMap<String, Slot>,
+}
+
+/// All that is made of the values as they are at one time. A request keeps the one that it was sent with.
+pub(super) struct Keyring {
+    /// By the upstream's place in the declaration. `None` where a token is still to be fetched.
+    upstreams: Vec<Option<Prepared>>,
+    patterns: Option<Arc<Patterns>>,
+}
+
+/// The credentials of one upstream, and the tokens that are in them, in the order in which the upstream needs them.
+pub(super) struct Prepared {
+    pub(super) credentials: Credentials,
+    pub(super) tokens: Vec<(Arc<TokenSource>, Arc<Token>)>,
+}
+
+impl Keyring {
+    pub(super) fn upstream(&self, upstream: usize) -> Option<&Prepared> {
+        self.upstreams[upstream].as_ref()
+    }
+
+    /// What to scrub from an answer.
+    pub(super) fn patterns(&self) -> Option<Arc<Patterns>> {
+        self.patterns.clone()
+    }
+}
+
+impl Vault {
+    /// Once per plugin load: reads what is stored and fills it into what the plugin declares. Tokens are fetched later.
+    pub(super) fn open(
+        plugin: &str,
+        grant: &Grant,
+        upstreams: &[Upstream],
+        transport: Arc<Transport>,
+    ) -> Result<Arc<Self>, Vec<Problem>> {
+        let mut stores = Stores::default();
+        let mut tokens = BTreeMap::new();
+        for (name, source) in &grant.secrets {
+            match source {
+                Source::Stored(stored) => {
+                    stores.secrets.insert(name.clone(), Slot::new(stored.clone()));
+                }
+                Source::OAuth2(client) => {
+                    stores.clients.insert(name.clone(), Slot::new(client.client_secret.clone()));
+                    tokens.insert(name.clone(), Arc::new(TokenSource::new((**client).clone())));
+                }
+            }
+        }
+        let declared: Vec<_> = upstreams.iter().map(|upstream| Declared::new(grant, upstream, &tokens)).collect();
+        let keyring = forge(&declared, &stores, &tokens)?;
+        for (name, slot) in stores.secrets.iter().chain(&stores.clients) {
+            slot.values().for_each(|secret| warn_if_short(plugin, name, secret));
+        }
+        let can_change = stores.secrets.values().chain(stores.clients.values()).any(Slot::can_change);
+        Ok(Arc::new(Self {
+            plugin: plugin.into(),
+            transport,
+            declared,
+            tokens,
+            stores: Mutex::new(stores),
+            next_look: can_change.then(|| Mutex::new(Instant::now() + LOOK_INTERVAL)),
+            keyring: ArcSwap::from_pointee(keyring),
+        }))
+    }
+
+    /// The present keyring, in which the given upstream's tokens are good. It waits until `deadline` for a token that must be
+    /// fetched; one that will be old soon is fetched in the background.
+    pub(super) async fn keyring(self: &Arc<Self>, upstream: usize, deadline: Instant) -> Result<Arc<Keyring>, Refusal> {
+        self.look_at_files(deadline).await;
+        let keyring = self.keyring.load_full();
+        for (index, name) in self.declared[upstream].tokens.iter().enumerate() {
+            let present = keyring.upstream(upstream).map(|prepared| &prepared.tokens[index].1);
+            match present.filter(|token| token.is_good()) {
+                Some(token) if token.is_old() => drop(self.refresh(name)),
+                Some(_) => {}
+                None => {
+                    let refreshed = timeout_at(deadline, self.refresh(name)).await;
+                    let refreshed = refreshed.unwrap_or(Err(TokenFault::TimedOut));
+                    refreshed.map_err(|fault| Refusal::Token { host: self.tokens[name].host().to_owned(), fault })?;
+                }
+            }
+        }
+        Ok(self.keyring.load_full())
+    }
+
+    /// The challenge that the upstream has posed last.
+    pub(super) fn challenge(&self, upstream: usize) -> &Challenge {
+        &self.declared[upstream].challenge
+    }
+
+    /// The endpoint of an upstream's first token, for messages.
+    pub(super) fn token_host(&self, upstream: usize) -> &str {
+        self.declared[upstream].tokens.first().map_or("", |name| self.tokens[name].host())
+    }
+
+    /// Looks at all files, unless that was done a moment ago. A file system that hangs costs the one request its time.
+    async fn look_at_files(self: &Arc<Self>, deadline: Instant) {
+        let Some(next_look) = &self.next_look else {
+            return;
+        };
+        let now = Instant::now();
+        {
+            let mut next_look = next_look.lock().expect("no panic while held");
+            if now < *next_look {
+                return;
+            }
+            *next_look = now + LOOK_INTERVAL;
+        }
+        drop(timeout_at(deadline, self.off_workers(Self::reread)).await);
+    }
+
+    /// Carries out what may wait for a file or take a few milliseconds.
+    async fn off_workers<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        let vault = Arc::clone(self);
+        spawn_blocking(move || work(&vault)).await.expect("the work doesn't panic")
+    }
+
+    fn stores(&self) -> MutexGuard<'_, Stores> {
+        self.stores.lock().expect("no panic while held")
+    }
+
+    /// Takes the new values of changed files, each of them only if everything can be made of it that the plugin needs.
+    fn reread(&self) {
+        let mut stores = self.stores();
+        let mut has_changed = false;
+        for (name, source) in &self.tokens {
+            let slot = stores.clients.get_mut(name).expect("each token has its client");
+            if let Some(secret) = self.look(name, slot) {
+                slot.replace(secret);
+                source.forget_failures();
+                has_changed = true;
+            }
+        }
+        let names: Vec<String> = stores.secrets.keys().cloned().collect();
+        for name in names {
+            let slot = stores.secrets.get_mut(&name).expect("the keys are its own");
+            let Some(replaced) = self.look(&name, slot).map(|secret| slot.replace(secret)) else {
+                continue;
+            };
+            if let Err(problems) = forge(&self.declared, &stores, &self.tokens) {
+                let slot = stores.secrets.get_mut(&name).expect("the keys are its own");
+                slot.undo(replaced);
+                self.warn_kept(&name, slot, &join(&problems));
+            } else {
+                has_changed = true;
+            }
+        }
+        if has_changed {
+            self.forge_anew(&stores);
+        }
+    }
+
+    /// The new value of a changed file.
+    fn look(&self, name: &str, slot: &mut Slot) -> Option<Secret> {
+        match slot.look()? {
+            Ok(secret) => {
+                warn_if_short(&self.plugin, name, &secret);
+                Some(secret)
+            }
+            Err(reason) => {
+                self.warn_kept(name, slot, &reason.to_string());
+                None
+            }
+        }
+    }
+
+    fn warn_kept(&self, name: &str, slot: &mut Slot, reason: &str) {
+        if slot.is_worth_telling() {
+            tracing::warn!(
+                plugin = &*self.plugin,
+                secret = name,
+                reason,
+                "a changed secret can't be used, the old value stays"
+            );
+        }
+    }
+
+    fn forge_anew(&self, stores: &Stores) {
+        match forge(&self.declared, stores, &self.tokens) {
+            Ok(keyring) => self.keyring.store(Arc::new(keyring)),
+            // A token where it can't stand, such as in a user's name.
+            Err(problems) => {
+                tracing::warn!(plugin = &*self.plugin, reason = join(&problems), "a fetched token can't be used");
+            }
+        }
+    }
+
+    /// Fetches a token for all who want one. It goes on when they have stopped waiting.
+    fn refresh(self: &Arc<Self>, name: &str) -> Refreshed {
+        self.tokens[name].refresh(|| {
+            let (vault, name) = (Arc::clone(self), name.to_owned());
+            let task = tokio::spawn(async move { vault.fetch(&name).await });
+            async move { task.await.unwrap_or(Err(TokenFault::TimedOut)) }.boxed()
+        })
+    }
+
+    async fn fetch(self: &Arc<Self>, name: &str) -> Result<(), TokenFault> {
+        let source = &self.tokens[name];
+        let asked_at = Instant::now();
+        let owned = name.to_owned();
+        let secret = self.off_workers(move |vault| vault.stores().clients[&owned].value().clone()).await;
+        let secret = secret.expect("a plugin whose token has no client secret isn't loaded");
+        let fetched = oauth2::fetch(&self.transport, &source.client, &secret).await;
+        let ms = asked_at.elapsed().as_millis() as u64;
+        let outcome = match &fetched {
+            Ok(_) => "complete".to_owned(),
+            Err(fault) => fault.to_string(),
+        };
+        tracing::info!(
+            target: AUDIT,
+            plugin = &*self.plugin, secret = name, host = source.host(), outcome, ms, "token request",
+        );
+        let result = match fetched {
+            Ok(fetched) => {
+                warn_if_short(&self.plugin, name, &fetched.token);
+                source.succeed(fetched, asked_at);
+                self.off_workers(|vault| vault.forge_anew(&vault.stores())).await;
+                Ok(())
+            }
+            Err(fault) => {
+                let pause_ms = source.fail(fault).as_millis() as u64;
+                let hint = self.hint(source, fault);
+                tracing::warn!(plugin = &*self.plugin, secret = name, host = source.host(), %fault, pause_ms, "no token: {hint}");
+                Err(fault)
+            }
+        };
+        source.end();
+        result
+    }
+
+    /// What the operator can do about a token endpoint that fails.
+    fn hint(&self, source: &TokenSource, fault: TokenFault) -> String {
+        match fault {
+            TokenFault::PrivateAddress => {
+                let line = toml_lines::vouch(&source.client.token_url.origin().to_string());
+                format!(
+                    "if that address is right, add to airlock.toml:\n{}",
+                    toml_lines::section(&self.plugin, &[line])
+                )
+            }
+            TokenFault::Status(400..=499) => {
+                "check the client's id, secret, scope, audience and authentication".to_owned()
+            }
+            _ => "it will be asked again".to_owned(),
+        }
+    }
+}
+
+impl Declared {
+    fn new(grant: &Grant, upstream: &Upstream, sources: &BTreeMap<String, Arc<TokenSource>>) -> Self {
+        let mut tokens: Vec<String> = Vec::new();
+        let mut credentials = Vec::new();
+        if policy::is_granted(grant, upstream) {
+            credentials.clone_from(&upstream.credentials);
+            for name in upstream.secret_names().filter(|name| sources.contains_key(*name)) {
+                if !tokens.iter().any(|token| token == name) {
+                    tokens.push(name.to_owned());
+                }
+            }
+        }
+        Self { credentials, tokens, challenge: Challenge::default() }
+    }
+}
+
+/// Makes everything of the present values. All problems are told, not the first only.
+fn forge(
+    declared: &[Declared],
+    stores: &Stores,
+    sources: &BTreeMap<String, Arc<TokenSource>>,
+) -> Result<Keyring, Vec<Problem>> {
+    let tokens: BTreeMap<&str, Arc<Token>> =
+        sources.iter().filter_map(|(name, source)| Some((name.as_str(), source.tokens().0?))).collect();
+    let mut secrets: Secrets = stores.secrets.iter().map(|(name, slot)| (name.clone(), slot.value().clone())).collect();
+    for (name, slot) in &stores.clients {
+        // A token that isn't there yet is stood in for, so that everything else is checked without it.
+        let token = tokens.get(name.as_str()).map_or_else(|| Secret::new("token".to_owned()), |it| it.value().clone());
+        secrets.insert(name.clone(), slot.value().clone().map(|_| token));
+    }
+    let mut upstreams = Vec::new();
+    let mut problems = Vec::new();
+    for declared in declared {
+        match Credentials::expand(&declared.credentials, &secrets) {
+            Ok(credentials) => {
+                let held = declared
+                    .tokens
+                    .iter()
+                    .map(|name| Some((Arc::clone(&sources[name]), Arc::clone(tokens.get(name.as_str())?))));
+                let held: Option<Vec<_>> = held.collect();
+                upstreams.push(held.map(|tokens| Prepared { credentials, tokens }));
+            }
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() { Ok(Keyring { upstreams, patterns: patterns(stores, sources) }) } else { Err(problems) }
+}
+
+/// All values that may turn up in an answer, and those before them.
+fn patterns(stores: &Stores, sources: &BTreeMap<String, Arc<TokenSource>>) -> Option<Arc<Patterns>> {
+    let mut all: Vec<Secret> = stores.secrets.values().flat_map(Slot::values).cloned().collect();
+    for secret in stores.clients.values().flat_map(Slot::values) {
+        all.push(secret.clone());
+        // What base64 was made of.
+        all.push(Secret::new(form_encoded(secret.expose()).to_string()));
+    }
+    for (token, previous) in sources.values().map(|source| source.tokens()) {
+        all.extend([token, previous].into_iter().flatten().map(|token| token.value().clone()));
+    }
+    Patterns::new(&all)
+}
+
+fn warn_if_short(plugin: &str, name: &str, secret: &Secret) {
+    if secret.expose().len() < scrub::SHORTEST {
+        tracing::warn!(
+            plugin,
+            secret = name,
+            "secret is too short to be removed from answers: under {} bytes",
+            scrub::SHORTEST
+        );
+    }
+}
+
+fn join(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
