@@ -1,6 +1,6 @@
 //! `authentication` of a consumed API -> the credential that the host adds.
 
-use super::secret::read_secret_text;
+use super::secret::{read_secret_text, read_text_with_secrets};
 use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -16,21 +16,27 @@ const CONNECTION_HEADERS: [&str; 9] =
 /// Reads the credential. `None` after an error.
 pub fn read(node: &Node, secrets: &Secrets, report: &Report) -> Option<Credential> {
     let mut fields = Fields::of(node, "authentication", report)?;
-    let kind = fields.required_text("type", "bearer or apikey")?;
+    let kind = fields.required_text("type", "bearer, apikey, basic or digest")?;
     let credential = match kind.value {
         "bearer" => read_bearer(&mut fields, secrets, report),
         "apikey" => read_apikey(&mut fields, secrets, report),
-        "basic" | "digest" | "oauth2" => {
+        "basic" => read_account(Placement::Basic, &mut fields, secrets, report),
+        "digest" => read_account(Placement::Digest, &mut fields, secrets, report),
+        "oauth2" => {
             report
-                .not_supported(&kind.at, format!("authentication of type {}", kind.value))
-                .expected("bearer or apikey");
+                .not_supported(&kind.at, "authentication of type oauth2")
+                .expected("bearer, apikey, basic or digest")
+                .hint(
+                    "write `{type: bearer, token: \"{{env.TOKEN}}\"}`; the operator's grant says that TOKEN is fetched with \
+                     OAuth2 client credentials: `secrets.TOKEN = { oauth2 = {…} }`",
+                );
             return None;
         }
         other => {
             report
                 .error(Code::InvalidValue, &kind.at, format!("unknown type of authentication: {other}"))
-                .expected("bearer or apikey")
-                .did_you_mean(other, ["bearer", "apikey"]);
+                .expected("bearer, apikey, basic or digest")
+                .did_you_mean(other, ["bearer", "apikey", "basic", "digest"]);
             return None;
         }
     };
@@ -60,6 +66,26 @@ fn read_apikey(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Optio
         }
     };
     Some(Credential { placement, value: read_secret_text(&value, secrets, report)? })
+}
+
+fn read_account(placement: Placement, fields: &mut Fields, secrets: &Secrets, report: &Report) -> Option<Credential> {
+    let user = fields.required_text("username", "a name or a template, e.g. `{{env.API_USER}}`");
+    let password = fields.required_text("password", "a template, e.g. `{{env.API_PASSWORD}}`");
+    let user = user.and_then(|user| read_user(&user, secrets, report));
+    let password = password.and_then(|password| read_secret_text(&password, secrets, report));
+    Some(Credential { placement, value: format!("{}:{}", user?, password?) })
+}
+
+/// A user's name is no secret, it may be written in the document. A colon would end it.
+fn read_user(user: &Placed<&str>, secrets: &Secrets, report: &Report) -> Option<String> {
+    let text = read_text_with_secrets(user, secrets, report)?;
+    if text.contains(':') {
+        report
+            .error(Code::InvalidValue, &user.at, "user name has a colon in it")
+            .expected("a name without a colon: it would end there, and the rest would be a part of the password");
+        return None;
+    }
+    Some(text)
 }
 
 /// The name of a header that a document may set, in small letters.

@@ -50,8 +50,21 @@ fn read_keys(fields: &mut Fields, namespace: &str, secrets: &mut Secrets, report
     }
 }
 
-/// Reads a value that is made of secrets. In the result `{{KEY}}` stands for the secret that is bound as `KEY`.
+/// Reads a value that should be a secret, and says so where it is written in the document. In the result `{{KEY}}` stands for the
+/// secret that is bound as `KEY`.
 pub fn read_secret_text(text: &Placed<&str>, secrets: &Secrets, report: &Report) -> Option<String> {
+    let read = read_text_with_secrets(text, secrets, report);
+    if read.is_some() && !text.value.contains("{{") {
+        report
+            .warning(Code::LiteralSecret, &text.at, "secret is written in the document")
+            .expected("a template, e.g. `{{env.API_KEY}}`")
+            .hint("bind a key under `binds`, write `{{env.KEY}}` here, and revoke this secret");
+    }
+    read
+}
+
+/// The same for a value that needn't be one.
+pub fn read_text_with_secrets(text: &Placed<&str>, secrets: &Secrets, report: &Report) -> Option<String> {
     let pieces = match split_value(text.value) {
         Ok(pieces) => pieces,
         Err(_) => {
@@ -64,12 +77,6 @@ pub fn read_secret_text(text: &Placed<&str>, secrets: &Secrets, report: &Report)
     if text.value.contains(|c: char| c.is_control()) {
         report.error(Code::InvalidValue, &text.at, "secret has a control character in it").expected("one line of text");
         return None;
-    }
-    if !pieces.iter().any(|piece| matches!(piece, Piece::Variable(_))) {
-        report
-            .warning(Code::LiteralSecret, &text.at, "secret is written in the document")
-            .expected("a template, e.g. `{{env.API_KEY}}`")
-            .hint("bind a key under `binds`, write `{{env.KEY}}` here, and revoke this secret");
     }
     let resolved = pieces.iter().map(|piece| match piece {
         Piece::Text(text) => Some(text.clone()),

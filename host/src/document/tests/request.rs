@@ -182,6 +182,15 @@ fn credentials() {
         credentials(authentication, "{type: apikey, key: key, value: 'a{{API_KEY}}', placement: query}"),
         [Credential { placement: Placement::Query("key".to_owned()), value: "a{{API_KEY}}".to_owned() }]
     );
+    for (kind, placement) in [("basic", Placement::Basic), ("digest", Placement::Digest)] {
+        for (user, password, value) in
+            [("{{env.API_KEY}}", "{{API_KEY}}", "{{API_KEY}}:{{API_KEY}}"), ("me", "a:{{API_KEY}}", "me:a:{{API_KEY}}")]
+        {
+            let account = format!("{{type: {kind}, username: '{user}', password: '{password}'}}");
+            let expected = Credential { placement: placement.clone(), value: value.to_owned() };
+            assert_eq!(credentials(authentication, &account), [expected]);
+        }
+    }
     let shared = "resources:\n        - name: user";
     let with_header =
         format!("inputParameters: [{{name: X-Key, in: header, value: 'k {{{{API_KEY}}}}'}}]\n      {shared}");
@@ -197,8 +206,12 @@ fn mistakes_in_authentication() {
     let at = "capability.consumes[0].authentication";
     let authentication = "{type: bearer, token: \"{{env.API_KEY}}\"}";
     for (to, expected) in [
-        ("{type: basic, username: u, password: p}", format!("error AL009 14:30 {at}.type")),
-        ("{type: digest}", format!("error AL009 14:30 {at}.type")),
+        ("{type: basic, username: u, password: p}", format!("warning AL041 14:60 {at}.password")),
+        ("{type: basic, username: 'a:b', password: '{{API_KEY}}'}", format!("error AL007 14:47 {at}.username")),
+        ("{type: basic, username: '{{NONE}}', password: '{{API_KEY}}'}", format!("error AL040 14:47 {at}.username")),
+        ("{type: digest, username: u}", format!("error AL005 14:23 {at}")),
+        ("{type: digest, password: '{{API_KEY}}'}", format!("error AL005 14:23 {at}")),
+        ("{type: digest, username: u, password: '{{API_KEY}}', realm: r}", format!("warning AL004 14:76 {at}.realm")),
         ("{type: oauth2}", format!("error AL009 14:30 {at}.type")),
         ("{type: baerer}", format!("error AL007 14:30 {at}.type")),
         ("{type: bearer}", format!("error AL005 14:23 {at}")),
