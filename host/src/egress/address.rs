@@ -177,7 +177,18 @@ const NOT_PUBLIC_V6: &[(Ipv6Net, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::{Pattern, Rewrite, parse_range};
+    use crate::grant::{ClientAuthentication, ClientCredentials, Pattern, Rewrite, Secret, Source, Stored, parse_range};
+
+    fn token_from(url: &str) -> Source {
+        Source::OAuth2(Box::new(ClientCredentials {
+            token_url: TokenUrl::parse(url).unwrap(),
+            client_id: "me".to_owned(),
+            client_secret: Stored::Value(Secret::new("secret".to_owned())),
+            scope: None,
+            audience: None,
+            authentication: ClientAuthentication::Basic,
+        }))
+    }
 
     #[test]
     fn refused_addresses() {
@@ -279,6 +290,11 @@ mod tests {
             hosts: hosts.map(|host| Pattern::parse(host).unwrap()).into(),
             addresses: Addresses { allow: ranges(allow), deny: ranges(deny) },
             rewrites: vec![Rewrite { from: at("https://api.example"), to: at("https://staging.internal") }],
+            secrets: [
+                ("A".to_owned(), token_from("http://10.0.0.7:9000/token")),
+                ("B".to_owned(), token_from("https://login.internal/token")),
+            ]
+            .into(),
             ..Grant::default()
         })
     }
@@ -306,6 +322,9 @@ mod tests {
                 ("localhost", 80, "127.0.0.1", Ok(())),
                 ("localhost", 8080, "127.0.0.1", not_public("loopback")),
                 ("::1", 80, "::1", Ok(())),
+                ("10.0.0.7", 9000, "10.0.0.7", Ok(())),
+                ("10.0.0.7", 80, "10.0.0.7", not_public("private")),
+                ("login.internal", 443, "10.1.2.3", not_public("private")),
                 ("staging.internal", 443, "10.1.2.3", Ok(())),
                 ("staging.internal", 80, "10.1.2.3", not_public("private")),
                 ("api.example", 443, "10.1.2.3", not_public("private")),
