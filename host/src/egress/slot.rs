@@ -82,3 +82,50 @@ pub(super) struct Replaced {
     value: Result<Secret, MissingSecret>,
     previous: Option<Secret>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_and_what_becomes_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let write = |text: &str| fs::write(&path, text).unwrap();
+        let exposed = |slot: &Slot| slot.values().map(|it| it.expose().to_owned()).collect::<Vec<_>>();
+        write("one\n");
+        let mut slot = Slot::new(Stored::File(path.clone()));
+        assert!(slot.can_change());
+        assert_eq!(exposed(&slot), ["one"]);
+        assert!(slot.look().is_none());
+
+        // As long as before, in the same moment.
+        write("two\n");
+        let new = slot.look().unwrap().unwrap();
+        let replaced = slot.replace(new.clone());
+        assert_eq!(exposed(&slot), ["two", "one"]);
+        slot.undo(replaced);
+        assert_eq!(exposed(&slot), ["one"]);
+        slot.replace(new);
+        assert!(slot.look().is_none());
+
+        // What can't be used is told once, and once more when the file has changed again.
+        write("");
+        assert!(slot.look().unwrap().is_err());
+        assert!(slot.is_worth_telling());
+        assert!(slot.look().unwrap().is_err(), "the file is too fresh to rely on its stamp");
+        assert!(!slot.is_worth_telling());
+        fs::remove_file(&path).unwrap();
+        assert!(slot.look().unwrap().is_err());
+        assert!(slot.is_worth_telling());
+        assert!(slot.look().is_none());
+        assert_eq!(exposed(&slot), ["two", "one"]);
+
+        // Back as it was: nothing is new.
+        write("two");
+        assert!(slot.look().is_none());
+        assert!(!Slot::new(Stored::Value(Secret::new("x".to_owned()))).can_change());
+    }
+}
