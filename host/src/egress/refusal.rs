@@ -203,7 +203,9 @@ impl Denial {
             uri.host().unwrap_or_default(),
             uri.path()
         );
-        let request = text.chars().take(200).collect();
+        // `Uri` lets everything outside ASCII through, C1 controls too, which rewrite a terminal. No URL that is sent has any of it.
+        let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '\u{fffd}' };
+        let request = text.chars().take(200).map(visible).collect();
         Self { rule, request, hint, subject: "request" }
     }
 

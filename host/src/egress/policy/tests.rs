@@ -198,6 +198,11 @@ fn hints_hold_the_lines_to_add() {
         "request denied by rule host-not-declared: GET https://evil.example/x\nthe plugin doesn't declare it; declare an \
          upstream: https://evil.example with method GET"
     );
+    assert_eq!(
+        denial("GET", "https://api.m3ter.com/\u{9b}31m\u{202e}"),
+        "request denied by rule path-forbidden: GET https://api.m3ter.com/\u{fffd}31m\u{fffd}\nnot a usable address: path has a \
+         character that must be percent-encoded"
+    );
     let uri = "https://api.m3ter.com/x?a=b".parse().unwrap();
     let permitted = policy.check(&Method::GET, &uri).unwrap();
     assert_eq!(
