@@ -160,7 +160,9 @@ impl Diagnostic {
     }
 
     fn render_snippet(&self, source: &str, out: &mut String) {
-        let Some(line) = source.lines().nth(self.line - 1) else {
+        // YAML ends lines at a lone carriage return too.
+        let source = source.replace("\r\n", "\n");
+        let Some(line) = source.split(['\n', '\r']).nth(self.line - 1) else {
             return;
         };
         let before = self.column - 1;
@@ -215,6 +217,15 @@ mod tests {
             "x.yaml:2:3: warning[AL004]: unknown key: lable\n  |\n2 |   lable: é\n  |   ^^^^\n  = path: info.lable\n  = \
              expected: one of: label, title\n  = help: did you mean `label`?"
         );
+    }
+
+    #[test]
+    fn lines_end_where_yaml_ends_them() {
+        for source in ["info:\n  lable: é", "info:\r\n  lable: é\r\n", "info:\r  lable: é\r"] {
+            assert!(diagnostic().render("x", source).contains("\n2 |   lable: é\n"), "{source:?}");
+        }
+        let outside = Diagnostic { line: 4, ..diagnostic() };
+        assert!(!outside.render("x", "info:\n  lable: é\n").contains(" | "));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::template::{Piece, split_path};
+use crate::grant::Destination;
 
 /// Where an upstream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +40,20 @@ impl BaseUri {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
-        Ok(Self { authority: parse_authority(authority, default_port)?, prefix: parse_prefix(path)?, scheme })
+        let base = Self { authority: parse_authority(authority, default_port)?, prefix: parse_prefix(path)?, scheme };
+        check_with_mediator(&base.to_url())?;
+        Ok(base)
     }
 
     /// `scheme://host[:port][/prefix]`.
     pub fn to_url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.authority, self.prefix)
     }
+}
+
+/// What the mediator would refuse at every request is refused here, where its place in the document is known.
+fn check_with_mediator(url: &str) -> Result<(), String> {
+    Destination::parse(url).map(drop).map_err(|e| format!("the mediator would refuse it: {e}"))
 }
 
 fn parse_authority(text: &str, default_port: &str) -> Result<String, String> {
@@ -136,7 +144,7 @@ impl PathTemplate {
         let shape = self.shape().to_ascii_lowercase().replace("%2e", ".");
         match shape.split('/').find(|segment| matches!(*segment, "." | "..")) {
             Some(segment) => Err(format!("it has a segment {segment:?}")),
-            None => Ok(()),
+            None => check_with_mediator(&format!("https://host{}", self.shape().replace("{}", "x"))),
         }
     }
 }
@@ -203,6 +211,10 @@ mod tests {
             "https://a\\@b",
             "https://[::z]",
             "https://a..b",
+            "https://a.example.",
+            "https://1.2.3.4.5",
+            "https://xn--a.example",
+            "https://a/..;x",
         ] {
             assert!(BaseUri::parse(text).is_err(), "{text}");
         }
@@ -223,7 +235,21 @@ mod tests {
 
     #[test]
     fn refused_paths() {
-        for text in ["", "users", "/a?b=c", "/a#b", "/a/../b", "/./a", "/%2e%2e/a", "/{a", "/a\\b"] {
+        for text in [
+            "",
+            "users",
+            "/a?b=c",
+            "/a#b",
+            "/a/../b",
+            "/./a",
+            "/%2e%2e/a",
+            "/%252e%252e/a",
+            "/..;x/a",
+            "/a%00",
+            "/%c0%ae",
+            "/{a",
+            "/a\\b",
+        ] {
             assert!(PathTemplate::parse(text).is_err(), "{text}");
         }
     }
