@@ -23,6 +23,8 @@ mod headers;
 mod oauth2;
 mod payload;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod rate;
 mod redirect;
 mod refusal;

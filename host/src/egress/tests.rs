@@ -6,6 +6,7 @@ mod connections;
 mod fake;
 mod hostile;
 mod log;
+mod properties;
 mod redirects;
 mod requests;
 mod retries;
