@@ -1,6 +1,8 @@
 //! Decides whether a plugin may send a request: only what it declares and the operator grants passes.
 //!
 //! Values in, a decision out. It doesn't resolve names (`address` decides about what they resolve to) and sends nothing.
+//!
+#![doc = include_str!("MODEL.md")]
 
 use http::{Method, Uri};
 
