@@ -15,6 +15,12 @@ VENV := $(TARGET)/venv
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(or $(shell command -v cargo-deny),$(TARGET)/tools/bin/cargo-deny)
 
+# The same for cargo-fuzz, which drives libFuzzer.
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(or $(shell command -v cargo-fuzz),$(TARGET)/tools/bin/cargo-fuzz)
+FUZZ_TARGETS := document paths policy inputs
+FUZZ_SECONDS ?= 60
+
 WASM_TARGET := wasm32-wasip2
 WASM_ARCHIVE := ../shared/toolchain/wasm32-wasip2-1.95.0.tar.xz
 
@@ -55,6 +61,18 @@ deny: $(CARGO_DENY) ## Licenses, sources, versions and known vulnerabilities of 
 		$(CARGO_DENY) check bans licenses sources; \
 	fi
 
+# Bounded, on one core, and not in CI: `make test` replays what is worth keeping, tests/fuzz/corpus. What a run finds stays below target/.
+# Without a sanitizer, as nothing that runs here is unsafe code: the pinned toolchain can build that, and it runs faster.
+.PHONY: fuzz
+fuzz: toolchain $(CARGO_FUZZ) ## The parsers and the policy on generated input, FUZZ_SECONDS (60) each
+	@for target in $(FUZZ_TARGETS); do \
+		found=$(abspath $(TARGET))/fuzz/corpus/$$target; \
+		mkdir -p $$found; \
+		echo "fuzzing for $(FUZZ_SECONDS) s: $$target"; \
+		$(CARGO_FUZZ) fuzz run --fuzz-dir tests/fuzz --target-dir $(abspath $(TARGET))/fuzz --sanitizer none $$target \
+			$$found tests/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=4096 -verbosity=0; \
+	done
+
 # rustup doesn't always install what rust-toolchain.toml asks for on its own: RUSTUP_AUTO_INSTALL=0 forbids it.
 .PHONY: toolchain
 toolchain:
@@ -69,9 +87,11 @@ toolchain:
 		tar -xJf $(WASM_ARCHIVE) -C "$$libraries"; \
 	fi
 
-# Without optimisation: it runs for a second, and compiling is what takes time.
-$(TARGET)/tools/bin/cargo-deny: | toolchain
-	cargo install --locked --debug --root $(TARGET)/tools --target-dir $(TARGET)/tools/build cargo-deny@$(CARGO_DENY_VERSION)
+# Without optimisation: they run for a second, and compiling is what takes time.
+$(TARGET)/tools/bin/cargo-deny: TOOL = cargo-deny@$(CARGO_DENY_VERSION)
+$(TARGET)/tools/bin/cargo-fuzz: TOOL = cargo-fuzz@$(CARGO_FUZZ_VERSION)
+$(TARGET)/tools/bin/cargo-deny $(TARGET)/tools/bin/cargo-fuzz: | toolchain
+	cargo install --locked --debug --root $(TARGET)/tools --target-dir $(TARGET)/tools/build $(TOOL)
 	rm -rf $(TARGET)/tools/build
 
 # A broken installation is made anew, not mended.

@@ -20,6 +20,8 @@ mod template;
 mod tree;
 mod uri;
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 #[cfg(test)]
 mod tests;
 

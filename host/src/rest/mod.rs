@@ -12,6 +12,8 @@ mod input;
 mod media;
 mod percent;
 mod problem;
+#[cfg(test)]
+mod properties;
 mod query;
 mod render;
 mod request_id;

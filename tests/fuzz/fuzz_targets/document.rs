@@ -1,0 +1,6 @@
+//! The document parser: any text.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    airlock_fuzz::document::properties::check_document(&String::from_utf8_lossy(bytes));
+});
