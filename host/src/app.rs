@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +10,7 @@ use crate::{
     component::Loader,
     config::Config,
     control::{self, Control},
+    listen::{self, Door, Guard, Limits},
     mcp,
     metrics::Metrics,
     rest,
@@ -64,9 +64,9 @@ impl Host {
     /// # Errors
     /// See [`StartError`]. A plugin that can't be loaded is none of them.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let rest = listen("rest", config.listen.rest).await?;
-        let mcp = listen("mcp", config.listen.mcp).await?;
-        let control = listen("control", config.listen.control).await?;
+        let rest = open("rest", config.listen.rest).await?;
+        let mcp = open("mcp", config.listen.mcp).await?;
+        let control = open("control", config.listen.control).await?;
 
         let sandbox = Sandbox::new().map_err(|e| StartError::Sandbox(format!("{e:#}")))?;
         let catalog = Arc::new(Catalog::default());
@@ -93,9 +93,16 @@ impl Host {
         host.tasks.spawn(async move {
             stopped.run_until_cancelled_owned(following).await;
         });
-        host.serve(rest, rest::router(catalog.clone()));
-        host.serve(mcp, mcp::router(catalog.clone(), shutdown));
-        host.serve(control, control::router(Control { catalog, folder, metrics }));
+        let limits = config.listen.limits;
+        let guard = Guard::new(config.listen.hosts.clone(), config.listen.origins);
+        let router = rest::router(catalog.clone());
+        host.serve(rest, limits, Door { router, guard: guard.clone(), refuse: rest::refuse });
+        let router = mcp::router(catalog.clone(), shutdown);
+        host.serve(mcp, limits, Door { router, guard, refuse: mcp::refuse });
+        // Pages have no business here, but for those that the operator opens on the machine itself.
+        let guard = Guard::new(config.listen.hosts, Vec::new());
+        let router = control::router(Control { catalog, folder, metrics });
+        host.serve(control, limits, Door { router, guard, refuse: control::refuse });
         Ok(host)
     }
 
@@ -118,22 +125,12 @@ impl Host {
         }
     }
 
-    fn serve(&mut self, listener: TcpListener, router: Router) {
-        let stopped = self.shutdown.clone().cancelled_owned();
-        self.tasks.spawn(async move {
-            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-                // An answer that waits for the delayed acknowledgement of its own head loses 40 ms.
-                let _ = stream.set_nodelay(true);
-            });
-            let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
-            if let Err(e) = served {
-                tracing::error!("a listener ended: {e}");
-            }
-        });
+    fn serve(&mut self, listener: TcpListener, limits: Limits, door: Door) {
+        self.tasks.spawn(listen::serve(listener, door, limits, self.shutdown.clone()));
     }
 }
 
-async fn listen(door: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+async fn open(door: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|reason| StartError::Listen { door, address, reason })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     catalog::{Catalog, FileState, FileStatus, Folder},
     component::Plugin,
+    listen::Refusal,
     metrics::Metrics,
 };
 
@@ -36,6 +37,11 @@ pub fn router(control: Control) -> Router {
         .route("/plugins", get(plugins))
         .route("/metrics", get(metrics))
         .with_state(control)
+}
+
+/// The answer to a request that doesn't get in.
+pub fn refuse(_: &HeaderMap, refusal: &Refusal) -> Response {
+    answer(refusal.status(), &json!({"error": refusal.to_string()}))
 }
 
 /// The process runs and answers.

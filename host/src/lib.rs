@@ -17,6 +17,7 @@ pub mod egress;
 pub mod failure;
 pub mod grant;
 pub mod invoke;
+pub mod listen;
 mod mcp;
 mod metrics;
 mod rest;

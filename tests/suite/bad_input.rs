@@ -77,7 +77,7 @@ async fn a_body_of_another_kind_is_refused() {
 async fn a_body_that_is_announced_as_too_large_is_refused_before_it_is_sent() {
     let (host, _upstream) = start().await;
     let head = format!(
-        "PUT {USER} HTTP/1.1\r\nhost: airlock\r\ncontent-type: application/json\r\ncontent-length: 5000000\r\n\r\n"
+        "PUT {USER} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 5000000\r\n\r\n"
     );
     let said = host.rest().talk(&head).await;
     assert!(said.starts_with("HTTP/1.1 413 "), "{said}");

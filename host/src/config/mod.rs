@@ -9,15 +9,20 @@ mod outbound;
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use serde::Deserialize;
 
 use self::grant::RawGrant;
-use crate::grant::Grant;
+use crate::{
+    grant::Grant,
+    listen::{self, HostName, Origin},
+};
 
 /// The file that is read where none is named.
 pub const DEFAULT_FILE: &str = "airlock.toml";
@@ -42,12 +47,25 @@ pub struct Listen {
     pub mcp: SocketAddr,
     /// Health, metrics and the list of plugins; 9901 by default. Never on the ports that agents reach.
     pub control: SocketAddr,
+    /// The names by which it is reached, besides `localhost` and addresses; none by default.
+    pub hosts: Vec<HostName>,
+    /// The origins whose pages may call REST and MCP, besides those of the machine itself; none by default.
+    pub origins: Vec<Origin>,
+    /// The limits of all listeners. Not from the file.
+    pub limits: listen::Limits,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { rest: loopback(8080), mcp: loopback(9090), control: loopback(9901) }
+        Self {
+            rest: loopback(8080),
+            mcp: loopback(9090),
+            control: loopback(9901),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            limits: listen::Limits::default(),
+        }
     }
 }
 
@@ -130,6 +148,10 @@ struct RawListen {
     rest: Option<SocketAddr>,
     mcp: Option<SocketAddr>,
     control: Option<SocketAddr>,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    origins: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -149,11 +171,7 @@ impl Reader {
         let default = Config::default();
         let grants = raw.grants.into_iter();
         Config {
-            listen: Listen {
-                rest: raw.listen.rest.unwrap_or(default.listen.rest),
-                mcp: raw.listen.mcp.unwrap_or(default.listen.mcp),
-                control: raw.listen.control.unwrap_or(default.listen.control),
-            },
+            listen: self.listen(raw.listen),
             plugins: self.folder.join(raw.plugins.dir.unwrap_or(default.plugins)),
             grants: grants
                 .map(|(plugin, raw)| {
@@ -162,6 +180,24 @@ impl Reader {
                 })
                 .collect(),
         }
+    }
+
+    fn listen(&mut self, raw: RawListen) -> Listen {
+        let default = Listen::default();
+        Listen {
+            rest: raw.rest.unwrap_or(default.rest),
+            mcp: raw.mcp.unwrap_or(default.mcp),
+            control: raw.control.unwrap_or(default.control),
+            hosts: self.each("listen.hosts", &raw.hosts),
+            origins: self.each("listen.origins", &raw.origins),
+            limits: default.limits,
+        }
+    }
+
+    /// The texts as values; those that aren't any are told.
+    fn each<T: FromStr<Err: Display>>(&mut self, key: &str, texts: &[String]) -> Vec<T> {
+        let read = texts.iter().map(|text| text.parse().map_err(|e| format!("{key}: {text:?}: {e}")));
+        read.filter_map(|read| read.map_err(|problem| self.problems.push(problem)).ok()).collect()
     }
 }
 
@@ -286,6 +322,9 @@ mod tests {
     fn everything_wrong_is_told_with_its_key() {
         let error = parse(
             r#"
+            [listen]
+            hosts = ["airlock.example.com", "https://airlock.example.com"]
+            origins = ["https://app.example.com", "https://app.example.com/"]
             [grants.p]
             hosts = ["api.m3ter.com", "ftp://x", "https://*.com"]
             addresses = { allow = ["10.1.2.3/16"], deny = ["203.0.113.7"] }
@@ -299,6 +338,8 @@ mod tests {
         .unwrap_err()
         .to_string();
         for expected in [
+            "listen.hosts: \"https://airlock.example.com\": expected a name such as airlock.example.com",
+            "listen.origins: \"https://app.example.com/\": expected scheme://host[:port] as browsers send it",
             "grants.p.hosts: \"api.m3ter.com\": ",
             "grants.p.hosts: \"ftp://x\": ",
             "grants.p.hosts: \"https://*.com\": * stands for one label before a name of two labels or more",

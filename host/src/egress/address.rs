@@ -177,7 +177,9 @@ const NOT_PUBLIC_V6: &[(Ipv6Net, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::{ClientAuthentication, ClientCredentials, Pattern, Rewrite, Secret, Source, Stored, parse_range};
+    use crate::grant::{
+        ClientAuthentication, ClientCredentials, Pattern, Rewrite, Secret, Source, Stored, parse_range,
+    };
 
     fn token_from(url: &str) -> Source {
         Source::OAuth2(Box::new(ClientCredentials {

@@ -23,7 +23,7 @@ use std::{
 use axum::{
     Router,
     extract::{Path, Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -39,14 +39,22 @@ use self::{
 use crate::{
     catalog::{Catalog, Scope},
     contract::Operation,
+    listen::Refusal,
 };
 
 /// The router. Once `shutdown` is cancelled, subscriptions end, calls in flight are answered, then sessions are closed.
+///
+/// Which hosts and origins may ask is not looked at here: that has been done when a request arrives.
 ///
 /// Call it within a tokio runtime: it follows the catalog's changes.
 pub fn router(catalog: Arc<Catalog>, shutdown: CancellationToken) -> Router {
     let endpoints = Endpoints::open(catalog, shutdown.child_token());
     Router::new().route("/mcp", any(all)).route("/mcp/{plugin}", any(one)).with_state(endpoints)
+}
+
+/// The answer to a request that doesn't get in. There is no message yet that a JSON-RPC error could answer.
+pub fn refuse(_: &HeaderMap, refusal: &Refusal) -> Response {
+    (refusal.status(), refusal.to_string()).into_response()
 }
 
 async fn all(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {

@@ -26,7 +26,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use http::{HeaderValue, Method, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use tracing::{Instrument, Span, field};
 
 use self::{
@@ -38,11 +38,18 @@ use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Routed},
     invoke::{Invocation, invoke},
+    listen::Refusal,
 };
 
 /// Everything that the REST listener answers.
 pub fn router(catalog: Arc<Catalog>) -> Router {
     Router::new().fallback(serve).with_state(catalog)
+}
+
+/// The answer to a request that doesn't get in.
+pub fn refuse(headers: &HeaderMap, refusal: &Refusal) -> Response {
+    let id = RequestId::of(headers);
+    marked(Problem::from(refusal).into_response(&id), &id)
 }
 
 /// Once per request. A HEAD request is answered like a GET; that its body isn't sent is axum's doing, which also keeps the length
@@ -56,7 +63,11 @@ async fn serve(State(catalog): State<Arc<Catalog>>, request: Request) -> Respons
         operation = field::Empty
     );
     let answer = answer(&catalog, request).instrument(span).await;
-    let mut response = answer.unwrap_or_else(|problem| problem.into_response(&id));
+    marked(answer.unwrap_or_else(|problem| problem.into_response(&id)), &id)
+}
+
+/// Puts into a response what every response has.
+fn marked(mut response: Response, id: &RequestId) -> Response {
     id.mark(response.headers_mut());
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

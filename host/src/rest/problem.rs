@@ -11,6 +11,7 @@ use crate::{
     catalog::OperationRef,
     egress::Refusal,
     failure::{Failure, InputProblem},
+    listen,
 };
 
 /// How much of a path is repeated: enough to recognise it.
@@ -139,6 +140,18 @@ impl From<Fault<'_>> for Problem {
                 Self::new(StatusCode::BAD_REQUEST, "body-broke-off", "The body is incomplete", detail)
             }
         }
+    }
+}
+
+impl From<&listen::Refusal> for Problem {
+    fn from(refusal: &listen::Refusal) -> Self {
+        let (kind, title) = match refusal {
+            listen::Refusal::BadHost => ("bad-host", "It is not clear which host is asked"),
+            listen::Refusal::OtherHost { .. } => ("other-host", "Another host is asked"),
+            listen::Refusal::ForeignOrigin { .. } => ("foreign-origin", "The page may not call"),
+            listen::Refusal::SlowBody { .. } => ("slow-body", "The body took too long"),
+        };
+        Self::new(refusal.status(), kind, title, refusal)
     }
 }
 

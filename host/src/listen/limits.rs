@@ -1,0 +1,44 @@
+//! What a connection may take of time and room.
+//!
+//! How large a body may be is the doors' to say: they know what they do with it.
+
+use std::time::Duration;
+
+/// The limits of a listener. They aren't read from the configuration, because nobody has needed others; tests make them short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a request's head may take, and how long a connection may be idle before. 75 s: load balancers (nginx, AWS) keep an
+    /// idle connection for 60 s. It is they who have to close it: otherwise a request may meet a connection that is just going.
+    pub head: Duration,
+    /// How long a request's body may take. 60 s: the largest one, 4 MiB, then comes at 70 KB/s, which a poor mobile line has.
+    pub body: Duration,
+    /// How long a write may wait for the client to read. 30 s: by then all buffers between have been full for that long; a line
+    /// that was lost and came back needs less, and as long the host waits for calls in flight when it stops. A stream on which
+    /// nothing is to be said waits for nothing.
+    pub stall: Duration,
+    /// How many connections there are at a time: 2048. An MCP session has one for its stream, of which there are 1000 at most, and
+    /// the rest is as many as there can be calls. What comes beyond isn't accepted until one ends: the kernel lets it wait, and
+    /// it is served late, where to close it would fail a client that did nothing wrong.
+    pub connections: usize,
+    /// How many header fields a request has: 100. Browsers send 20, and proxies on the way add 10.
+    pub headers: usize,
+    /// How large a request's head is, in bytes. 32 KiB: what nginx takes; a page of query and a few large cookies fit in.
+    pub head_size: usize,
+    /// How many bytes are buffered for a connection, each way: 64 KiB. One read of an upstream's answer has no more. What the client
+    /// hasn't taken yet isn't fetched: an answer waits at its upstream, not here.
+    pub buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(75),
+            body: Duration::from_secs(60),
+            stall: Duration::from_secs(30),
+            connections: 2048,
+            headers: 100,
+            head_size: 32 << 10,
+            buffer: 64 << 10,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Serves a door on a listener: who may ask, how long a slow client may take, and how the host stops without losing a request.
+//!
+//! What is served is the door's router's. It speaks HTTP/1.1 in the clear and doesn't authenticate callers; the addresses of those
+//! who ask are in the extensions of their requests, as axum's `ConnectInfo<SocketAddr>`.
+
+mod body;
+mod connection;
+mod guard;
+mod limits;
+mod names;
+mod refusal;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::{Router, response::Response, serve::Listener};
+use http::HeaderMap;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::{guard::Guard, refusal::Refusal};
+pub use self::{
+    limits::Limits,
+    names::{BadHostName, BadOrigin, HostName, Origin},
+};
+
+/// What is served on a listener.
+pub(crate) struct Door {
+    /// What answers the requests that get in.
+    pub(crate) router: Router,
+    /// Which ones do.
+    pub(crate) guard: Guard,
+    /// Renders the answer to a request that doesn't, given its headers.
+    pub(crate) refuse: fn(&HeaderMap, &Refusal) -> Response,
+}
+
+/// Serves until `stop` is cancelled; then idle connections are closed, requests in flight are answered, and it returns. Dropping the
+/// future cuts all connections off.
+pub(crate) async fn serve(mut listener: TcpListener, door: Door, limits: Limits, stop: CancellationToken) {
+    let door = Arc::new(door);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            // axum's, which waits a second where the process has no file descriptor left.
+            (stream, peer) = Listener::accept(&mut listener), if connections.len() < limits.connections => {
+                // An answer that waits for the delayed acknowledgement of its own head loses 40 ms.
+                let _ = stream.set_nodelay(true);
+                connections.spawn(connection::serve(stream, peer, door.clone(), limits, stop.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
