@@ -10,6 +10,7 @@ mod cli;
 mod discovery;
 mod egress;
 mod hot_load;
+mod inbound;
 mod originals;
 mod providers;
 mod sandbox;

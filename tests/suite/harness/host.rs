@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use airlock::{app::Host, config::Config};
+use airlock::{app::Host, config::Config, listen::Limits};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -32,6 +32,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Setup {
     folder: TempDir,
     config: String,
+    inbound: Limits,
 }
 
 impl Default for Setup {
@@ -42,7 +43,7 @@ impl Default for Setup {
         }
         let any = "\"127.0.0.1:0\"";
         let config = format!("[listen]\nrest = {any}\nmcp = {any}\ncontrol = {any}\n");
-        Self { folder, config }
+        Self { folder, config, inbound: Limits::default() }
     }
 }
 
@@ -101,11 +102,24 @@ impl Setup {
         self
     }
 
+    /// Adds keys to the table `listen` of `airlock.toml`.
+    pub fn listen(mut self, toml: &str) -> Self {
+        self.config = self.config.replacen("[listen]\n", &format!("[listen]\n{toml}"), 1);
+        self
+    }
+
+    /// Sets the limits for callers.
+    pub fn inbound(mut self, limits: Limits) -> Self {
+        self.inbound = limits;
+        self
+    }
+
     /// Starts the host. It is ready when this returns: every file has been tried.
     pub async fn start(self) -> TestHost {
         let permit = HOSTS.clone().acquire_owned().await.expect("never closed");
         let path = self.folder.path().join("airlock.toml");
-        let config = Config::parse(&self.config, &path).unwrap_or_else(|e| panic!("{e}"));
+        let mut config = Config::parse(&self.config, &path).unwrap_or_else(|e| panic!("{e}"));
+        config.listen.limits = self.inbound;
         let host = within_patience("the host's start", Host::start(config)).await;
         TestHost {
             host: host.unwrap_or_else(|e| panic!("{e}")),
@@ -151,6 +165,12 @@ impl TestHost {
     /// A REST client that can be moved into a task.
     pub fn rest(&self) -> Rest {
         Rest { http: self.http.clone(), origin: format!("http://{}", self.host.rest) }
+    }
+
+    /// Clients to talk with each listener: REST, MCP, control.
+    pub fn listeners(&self) -> [Rest; 3] {
+        [self.host.rest, self.host.mcp, self.host.control]
+            .map(|address| Rest { http: self.http.clone(), origin: format!("http://{address}") })
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -241,10 +261,15 @@ impl Rest {
         self.raw(method, path, headers, body.map(Value::to_string).unwrap_or_default()).await
     }
 
+    /// A connection of its own.
+    pub async fn connect(&self) -> TcpStream {
+        let address = self.origin.trim_start_matches("http://");
+        TcpStream::connect(address).await.expect("the host listens")
+    }
+
     /// Says this on a connection of its own, and gives all that is answered until the host closes it.
     pub async fn talk(&self, said: &str) -> String {
-        let address = self.origin.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).await.expect("the host listens");
+        let mut stream = self.connect().await;
         let mut answered = String::new();
         within_patience("the end of a connection", async {
             stream.write_all(said.as_bytes()).await?;

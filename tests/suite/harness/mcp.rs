@@ -23,6 +23,8 @@ pub struct Mcp {
     http: Http,
     url: String,
     ids: Arc<AtomicU64>,
+    /// What is sent with every request that is posted.
+    always: Vec<(String, String)>,
 }
 
 /// The result of a tool.
@@ -65,7 +67,13 @@ impl ToolResult {
 
 impl Mcp {
     pub(super) fn new(http: Http, url: String) -> Self {
-        Self { http, url, ids: Arc::default() }
+        Self { http, url, ids: Arc::default(), always: Vec::new() }
+    }
+
+    /// The same client, with these header fields in every request that it posts.
+    pub fn with(mut self, headers: &[(&str, &str)]) -> Self {
+        self.always = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self
     }
 
     /// Sends a request and gives the answer's `result`.
@@ -130,6 +138,9 @@ impl Mcp {
             .header("accept", "application/json, text/event-stream");
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        for (name, value) in &self.always {
+            request = request.header(name, value);
         }
         self.http.send(request.body(Full::from(body.to_owned())).expect("a request")).await
     }
