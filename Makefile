@@ -26,7 +26,7 @@ WASM_ARCHIVE := ../shared/toolchain/wasm32-wasip2-1.95.0.tar.xz
 
 .PHONY: help
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: toolchain ## Both capabilities against simulated APIs: no key, no network
@@ -43,6 +43,17 @@ build: toolchain ## The binary
 test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't ours
 	cargo test --workspace
 	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
+
+# Not in CI: they take minutes, and mean something on a quiet machine only. The same build as that of the tests.
+.PHONY: neighbours
+neighbours: toolchain ## What a plugin notices of a hostile one beside it: a table, in a minute and a half
+	cargo build --workspace --examples
+	$(TARGET)/debug/examples/measure neighbours
+
+.PHONY: soak
+soak: toolchain ## Memory after 100 000 calls and 10 000 attacks, in a quarter of an hour at most
+	cargo build --workspace --examples
+	$(TARGET)/debug/examples/measure soak
 
 .PHONY: lint
 lint: toolchain deny ## Format, clippy, documentation, dependencies; warnings are errors

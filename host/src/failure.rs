@@ -102,7 +102,7 @@ impl Failure {
             Self::Trapped { trap: detail } | Self::Provider { message: detail } | Self::BadReply { reason: detail } => {
                 format!("{self}: {detail}")
             }
-            Self::CpuDeadline { used, .. } => format!("{self}; used when it was stopped: {used:?}"),
+            Self::CpuDeadline { used, .. } => format!("{self}; used when it was stopped: {} ms", used.as_millis()),
             other => other.to_string(),
         }
     }

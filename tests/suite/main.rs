@@ -7,8 +7,11 @@ mod harness;
 
 mod bad_input;
 mod cli;
+mod crafted;
+mod crowd;
 mod discovery;
 mod egress;
+mod hostile;
 mod hot_load;
 mod inbound;
 mod originals;

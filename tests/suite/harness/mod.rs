@@ -3,6 +3,7 @@
 //! It asserts what every answer owes its caller; what an answer should say is up to the tests.
 
 mod client;
+mod craft;
 mod host;
 mod log;
 mod mcp;
@@ -17,6 +18,7 @@ use std::{
 
 pub use self::{
     client::{Answer, Http, Query},
+    craft::{Crafted, component},
     host::{Rest, Setup, TestHost},
     log::Log,
     mcp::Mcp,

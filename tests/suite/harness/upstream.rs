@@ -37,6 +37,8 @@ pub struct Upstream {
 struct Record {
     requests: Mutex<Vec<Seen>>,
     count: watch::Sender<usize>,
+    /// Connections that the other side has closed while an answer was on its way.
+    lost: watch::Sender<usize>,
 }
 
 /// Keeps an upstream's answers back until it is opened.
@@ -139,8 +141,9 @@ impl Upstream {
     async fn talking(talk: Talk) -> Self {
         let (listener, address) = listen().await;
         let mut serving = JoinSet::new();
-        serving.spawn(serve_raw(listener, talk));
-        Self { address, seen: Arc::default(), _serving: serving }
+        let seen = Arc::<Record>::default();
+        serving.spawn(serve_raw(listener, talk, seen.clone()));
+        Self { address, seen, _serving: serving }
     }
 
     /// An address where nothing listens.
@@ -165,6 +168,13 @@ impl Upstream {
         let mut seen = self.seen.count.subscribe();
         let enough = seen.wait_for(|now| *now >= count);
         within_patience("requests at the upstream", enough).await.expect("the sender is in self");
+    }
+
+    /// Waits until this many connections have been closed on an upstream that only begins to answer.
+    pub async fn has_lost(&self, count: usize) {
+        let mut lost = self.seen.lost.subscribe();
+        let enough = lost.wait_for(|now| *now >= count);
+        within_patience("closed connections at the upstream", enough).await.expect("the sender is in self");
     }
 
     /// The same as texts, see [`Seen`].
@@ -233,9 +243,10 @@ enum Talk {
     Begin(&'static [u8]),
 }
 
-async fn serve_raw(listener: TcpListener, talk: Talk) {
+async fn serve_raw(listener: TcpListener, talk: Talk, record: Arc<Record>) {
     let mut connections = JoinSet::new();
     while let Ok((mut stream, _)) = listener.accept().await {
+        let record = record.clone();
         connections.spawn(async move {
             read_head(&mut stream).await;
             match talk {
@@ -243,7 +254,8 @@ async fn serve_raw(listener: TcpListener, talk: Talk) {
                 Talk::Say(bytes) => drop(stream.write_all(bytes).await),
                 Talk::Begin(bytes) => {
                     drop(stream.write_all(bytes).await);
-                    std::future::pending().await
+                    while stream.read_u8().await.is_ok() {}
+                    record.lost.send_modify(|lost| *lost += 1);
                 }
             }
         });

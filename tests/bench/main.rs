@@ -1,0 +1,26 @@
+//! Measurements that are no tests, because they take minutes and a quiet machine: `measure neighbours`, `measure soak [CALLS [ATTACKS]]`.
+
+#[allow(dead_code, reason = "a measurement needs a part of what the tests share")]
+#[path = "../suite/harness/mod.rs"]
+mod harness;
+
+mod neighbours;
+mod soak;
+
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let numbers: Vec<usize> = arguments.iter().skip(1).filter_map(|it| it.parse().ok()).collect();
+    match arguments.first().map(String::as_str) {
+        Some("neighbours") => {
+            neighbours::run();
+            ExitCode::SUCCESS
+        }
+        Some("soak") => soak::run(&numbers),
+        _ => {
+            eprintln!("expected: neighbours, or soak [CALLS [ATTACKS]]");
+            ExitCode::FAILURE
+        }
+    }
+}
