@@ -1,6 +1,6 @@
 //! Measurements that are no tests, because they take minutes and a quiet machine: `measure neighbours`, `measure soak [CALLS [ATTACKS]]`.
 
-#[allow(dead_code, reason = "a measurement needs a part of what the tests share")]
+#[allow(dead_code, unused_imports, reason = "a measurement needs a part of what the tests share")]
 #[path = "../suite/harness/mod.rs"]
 mod harness;
 

@@ -3,14 +3,21 @@
 //! A measurement, not a test: it asserts nothing. The host has a runtime of its own; clients and upstreams have another one, which
 //! shares the machine's processors with it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use axum::{body::Body, response::Response};
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::{runtime, task::JoinSet};
 
 use crate::harness::{self, M3TER, Rest, Setup, TestHost, Upstream, json_answer};
+
+/// More than the grant allows. Made once: the upstream shares the processors with those that are measured.
+static FLOOD: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 32 << 20].into());
 
 /// How long the neighbour is measured, once without an attack and once with it.
 const ALONE: Duration = Duration::from_secs(3);
@@ -83,7 +90,7 @@ fn setup(good: &Upstream, bad: &Upstream) -> Setup {
 
 fn answer(seen: harness::Seen) -> Response {
     match seen.target.as_str() {
-        "/flood" => Response::new(Body::from(vec![b'x'; 32 << 20])),
+        "/flood" => Response::new(Body::from(FLOOD.clone())),
         _ => json_answer(StatusCode::OK, &json!({})),
     }
 }
