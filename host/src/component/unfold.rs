@@ -43,7 +43,9 @@ impl Size {
 /// # Errors
 /// It is too large or too deep, or refers in a way that can't be measured. The text says what was expected.
 pub(super) fn measure(schema: &Value) -> Result<Size, String> {
-    let mut walk = Walk { root: schema, targets: HashMap::new(), unevaluated: false };
+    // The whole is being measured from the start: a reference to it leads back.
+    let targets = HashMap::from([(String::new(), None)]);
+    let mut walk = Walk { root: schema, targets, unevaluated: false };
     let size = walk.subschema(schema, 0)?;
     match size.recursive && walk.unevaluated {
         true => {
