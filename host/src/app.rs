@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,6 +23,18 @@ use crate::{
 
 /// How long calls in flight may take to finish when the host stops: as long as the default limit of one call.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// How many times a thread takes up some task before it looks for what has come in from outside. 4 instead of tokio's 61: where a
+/// few guests compute, each time takes a tick of 5 ms, and what comes in would wait for 300 ms; a look costs a microsecond.
+const EVENT_INTERVAL: u32 = 4;
+
+/// What the host runs on.
+///
+/// # Errors
+/// The machine can't start its threads.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().event_interval(EVENT_INTERVAL).enable_all().build()
+}
 
 /// Why the host doesn't start.
 #[derive(Debug, thiserror::Error)]

@@ -46,7 +46,7 @@ fn attacks() -> Vec<(&'static str, &'static str, Value)> {
 
 /// Prints the table.
 pub fn run() {
-    let host_runtime = runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let host_runtime = airlock::app::runtime().expect("a runtime");
     let outside = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     outside.block_on(async {
         let good = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"data": []}))).await;

@@ -203,11 +203,11 @@ async fn the_audit_has_a_file_of_its_own_whatever_is_logged() {
     let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!((lines.len(), &lines[0]), (3, &json!({"kept": true})));
     for line in &lines[1..] {
-        let fields = ["target", "plugin", "method", "host", "path", "decision", "outcome", "status"];
+        let fields = ["target", "plugin", "operation", "caller", "method", "path", "decision", "outcome", "status"];
         let seen: Vec<String> = fields.iter().map(|name| line[name].to_string()).collect();
         assert_eq!(
             seen.join(" "),
-            r#""airlock::audit" "thing" "GET" "upstream.test" "/versions/1/thing" "permitted" "complete" 200"#
+            r#""airlock::audit" "thing" "getthing" "cli" "GET" "/versions/1/thing" "permitted" "complete" 200"#
         );
     }
 }

@@ -75,6 +75,8 @@ async fn requests_beyond_the_limit_of_a_call_are_refused() {
         3,
         "{lines:?}"
     );
+    let by_mcp = |line: &&String| line.contains("operation=ask-until-refused caller=mcp from 127.0.0.1 ");
+    assert_eq!(lines.iter().filter(by_mcp).count(), 4, "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use clap_complete::Shell;
 
 use self::log::Log;
 use crate::{
-    app::StartError,
+    app::{self, StartError},
     component::LoadError,
     config::{Config, ConfigError, DEFAULT_FILE},
     failure::Failure,
@@ -206,7 +206,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         return Ok(());
     }
     log::start(&cli.log, log::default_filter(&cli.verb))?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| CliError::io("async runtime", e))?;
+    let runtime = app::runtime().map_err(|e| CliError::io("async runtime", e))?;
     runtime.block_on(async {
         match cli.verb {
             Verb::Serve(args) => serve::run(args).await,

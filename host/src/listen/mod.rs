@@ -13,10 +13,13 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use axum::{Router, response::Response, serve::Listener};
-use http::HeaderMap;
+use axum::{Router, extract::ConnectInfo, response::Response, serve::Listener};
+use http::{Extensions, HeaderMap};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +37,11 @@ pub(crate) struct Door {
     pub(crate) guard: Guard,
     /// Renders the answer to a request that doesn't, given its headers.
     pub(crate) refuse: fn(&HeaderMap, &Refusal) -> Response,
+}
+
+/// The other end of the connection that a request has come by; `None` where it came by none, as in tests.
+pub(crate) fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
 }
 
 /// Serves until `stop` is cancelled; then idle connections are closed, requests in flight are answered, and it returns. Dropping the

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use http::request;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -23,6 +24,7 @@ use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Scope},
     invoke::{Invocation, invoke},
+    listen,
 };
 
 /// The most legacy sessions that are open at all endpoints together. Clients of this era often go without a word, and their sessions
@@ -161,7 +163,9 @@ impl ServerHandler for Server {
         let operation = self.find(&request.name)?;
         let input = Value::Object(request.arguments.unwrap_or_default());
         let era = Era::of(context.protocol_version().as_ref());
-        let called = context.ct.run_until_cancelled(call(operation, input, era)).await;
+        let peer = context.extensions.get::<request::Parts>().and_then(|parts| listen::peer(&parts.extensions));
+        let caller = Caller { door: Door::Mcp, peer };
+        let called = context.ct.run_until_cancelled(call(operation, input, era, caller)).await;
         Ok(called.unwrap_or_else(cancelled).into())
     }
 
@@ -223,8 +227,7 @@ impl ServerHandler for Server {
     }
 }
 
-async fn call(operation: OperationRef, input: Value, era: Era) -> CallToolResult {
-    let caller = Caller { door: Door::Mcp, peer: None };
+async fn call(operation: OperationRef, input: Value, era: Era, caller: Caller) -> CallToolResult {
     let reply = invoke(Invocation { operation: operation.clone(), input, caller });
     let conforms = |result: &Value| operation.conforms(result);
     let asked = Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms: &conforms, era };

@@ -38,7 +38,7 @@ use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Routed},
     invoke::{Invocation, invoke},
-    listen::Refusal,
+    listen::{self, Refusal},
 };
 
 /// Everything that the REST listener answers.
@@ -126,7 +126,7 @@ async fn call(
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
     let input = input::read(operation.operation(), &source).complete(operation)?;
-    let caller = Caller { door: Door::Rest, peer: None };
+    let caller = Caller { door: Door::Rest, peer: listen::peer(&parts.extensions) };
     let invocation = Invocation { operation: operation.clone(), input, caller };
     render::reply(invoke(invocation).await?).await
 }

@@ -2,9 +2,12 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -13,8 +16,55 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 /// What a call may compute before it has to take turns. 10 ms, two ticks: ten times what a compiled document needs.
 const AT_ONCE: Duration = Duration::from_millis(10);
 
-/// The lane of the calls that compute for long: so many of them run at the same moment, in turns of a tick, first come first
-/// served. The other threads stay free for everybody else, however many guests loop.
+/// How much all calls of a plugin may compute in a window before they have to take turns: half of one processor. A document that
+/// serves thousands of requests a second needs less; a flood of calls that each take a few milliseconds needs more.
+const OF_A_WINDOW: Duration = Duration::from_millis(50);
+
+/// The window that it is counted in. 100 ms: a burst is noticed before anybody else has waited for long.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// How long a plugin that has computed more goes on taking turns. 1 s: a flood is one burst after the other.
+const AFTERWARDS: Duration = Duration::from_secs(1);
+
+/// What all calls of a plugin have computed lately.
+#[derive(Debug)]
+pub(super) struct Usage {
+    started: Instant,
+    /// The number of the window, and below it the microseconds in it, 32 bits each.
+    window: AtomicU64,
+    /// Until when they take turns, in milliseconds since `started`.
+    turns_until: AtomicU64,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self { started: Instant::now(), window: AtomicU64::new(0), turns_until: AtomicU64::new(0) }
+    }
+}
+
+impl Usage {
+    fn add(&self, used: Duration, now: Instant) {
+        let now = self.millis(now);
+        let (number, used) = (now / WINDOW.as_millis() as u64, used.as_micros() as u64);
+        let sum = |window: u64| if window >> 32 == number { window + used } else { number << 32 | used };
+        let before = self.window.fetch_update(Relaxed, Relaxed, |window| Some(sum(window)));
+        let in_window = sum(before.unwrap_or_default()) & u64::from(u32::MAX);
+        if in_window > OF_A_WINDOW.as_micros() as u64 {
+            self.turns_until.store(now + AFTERWARDS.as_millis() as u64, Relaxed);
+        }
+    }
+
+    fn is_much(&self, now: Instant) -> bool {
+        self.millis(now) < self.turns_until.load(Relaxed)
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_millis() as u64
+    }
+}
+
+/// The lane of the calls that compute for long, and of those whose plugin does: so many of them run at the same moment, in turns of
+/// a tick, first come first served. The other threads stay free for everybody else, however many guests loop.
 #[derive(Clone)]
 pub(super) struct SlowLane(Arc<Semaphore>);
 
@@ -36,6 +86,7 @@ pub(super) struct Metered<F> {
     used: Duration,
     limit: Duration,
     lane: SlowLane,
+    usage: Arc<Usage>,
     turn: Option<Turn>,
 }
 
@@ -49,13 +100,13 @@ pub(super) struct Overrun {
 }
 
 impl<F: Future> Metered<F> {
-    pub(super) fn new(future: F, limit: Duration, lane: SlowLane) -> Self {
-        Self { future: Box::pin(future), used: Duration::ZERO, limit, lane, turn: None }
+    pub(super) fn new(future: F, limit: Duration, lane: SlowLane, usage: Arc<Usage>) -> Self {
+        Self { future: Box::pin(future), used: Duration::ZERO, limit, lane, usage, turn: None }
     }
 
     /// Waits for this call's turn, if it has to take turns. A turn lasts for one poll.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<OwnedSemaphorePermit>> {
-        if self.used <= AT_ONCE {
+        if self.used <= AT_ONCE && self.turn.is_none() && !self.usage.is_much(Instant::now()) {
             return Poll::Ready(None);
         }
         let lane = &self.lane;
@@ -73,7 +124,9 @@ impl<F: Future> Future for Metered<F> {
         let _turn = ready!(self.poll_turn(cx));
         let before = thread_time();
         let polled = self.future.as_mut().poll(cx);
-        self.used += thread_time().saturating_sub(before);
+        let used = thread_time().saturating_sub(before);
+        self.used += used;
+        self.usage.add(used, Instant::now());
         match polled {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending if self.used > self.limit => Poll::Ready(Err(Overrun { used: self.used })),
@@ -96,6 +149,10 @@ mod tests {
         SlowLane(Arc::new(Semaphore::new(places)))
     }
 
+    fn fresh() -> Arc<Usage> {
+        Arc::default()
+    }
+
     async fn compute(rounds: u32) -> u32 {
         for _ in 0..rounds {
             let until = thread_time() + Duration::from_millis(1);
@@ -109,24 +166,24 @@ mod tests {
 
     #[tokio::test]
     async fn computing_counts() {
-        let done = Metered::new(compute(3), Duration::from_secs(10), lane(1)).await;
+        let done = Metered::new(compute(3), Duration::from_secs(10), lane(1), fresh()).await;
         assert_eq!(done.unwrap(), 3);
         let limit = Duration::from_millis(5);
-        let overrun = Metered::new(compute(u32::MAX), limit, lane(1)).await.unwrap_err();
+        let overrun = Metered::new(compute(u32::MAX), limit, lane(1), fresh()).await.unwrap_err();
         assert!(overrun.used > limit && overrun.used < limit * 10, "{overrun:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_does_not_count() {
         let waits = async { tokio::time::sleep(Duration::from_secs(3600)).await };
-        assert!(Metered::new(waits, Duration::from_millis(50), lane(1)).await.is_ok());
+        assert!(Metered::new(waits, Duration::from_millis(50), lane(1), fresh()).await.is_ok());
     }
 
     #[tokio::test]
     async fn who_has_computed_for_long_waits_for_a_turn_and_who_has_not_does_not() {
         let (lane, limit) = (lane(1), Duration::from_secs(10));
         let taken = lane.0.clone().acquire_owned().await.unwrap();
-        let mut long = Box::pin(Metered::new(compute(30), limit, lane.clone()));
+        let mut long = Box::pin(Metered::new(compute(30), limit, lane.clone(), fresh()));
         // Each poll is a millisecond: it comes to a halt after some, and nothing that it does can wake it.
         let mut polls = 0;
         while long.turn.is_none() {
@@ -137,8 +194,42 @@ mod tests {
         let used = long.used;
         assert!(futures::poll!(&mut long).is_pending());
         assert_eq!(long.used, used);
-        assert_eq!(Metered::new(compute(3), limit, lane).await.unwrap(), 3);
+        assert_eq!(Metered::new(compute(3), limit, lane, fresh()).await.unwrap(), 3);
         drop(taken);
         assert_eq!(long.await.unwrap(), 30);
+    }
+
+    #[test]
+    fn a_plugin_that_computes_much_takes_turns_for_a_while() {
+        let ms = Duration::from_millis;
+        for (bursts, at, is_much) in [
+            // Within a window, and over two of them.
+            (&[(0, 30), (50, 20)][..], 60, false),
+            (&[(0, 30), (50, 21)], 60, true),
+            (&[(0, 30), (120, 30)], 130, false),
+            // For a second from the last time.
+            (&[(0, 60)], 999, true),
+            (&[(0, 60)], 1000, false),
+            (&[(0, 60), (500, 60)], 1499, true),
+            (&[(0, 60), (500, 40)], 1000, false),
+        ] {
+            let usage = Usage::default();
+            for (when, used) in bursts {
+                usage.add(ms(*used), usage.started + ms(*when));
+            }
+            assert_eq!(usage.is_much(usage.started + ms(at)), is_much, "{bursts:?} at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_of_a_plugin_that_has_computed_much_waits_from_its_beginning() {
+        let (lane, usage) = (lane(1), fresh());
+        usage.add(OF_A_WINDOW * 2, Instant::now());
+        let taken = lane.0.clone().acquire_owned().await.unwrap();
+        let mut call = Box::pin(Metered::new(compute(1), Duration::from_secs(10), lane, usage));
+        assert!(futures::poll!(&mut call).is_pending());
+        assert_eq!(call.used, Duration::ZERO);
+        drop(taken);
+        assert_eq!(call.await.unwrap(), 1);
     }
 }

@@ -22,7 +22,7 @@ pub use self::engine::{MAX_INSTANCES, MAX_MEMORY};
 use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
     json::Room,
-    meter::{Metered, Overrun, SlowLane},
+    meter::{Metered, Overrun, SlowLane, Usage},
     state::{Outbound, State},
 };
 use crate::{
@@ -43,7 +43,10 @@ pub struct Sandbox {
 
 /// A component that is compiled, linked and ready to be instantiated.
 #[derive(Clone)]
-pub struct Guest(CapabilityPre<State>);
+pub struct Guest {
+    linked: CapabilityPre<State>,
+    usage: Arc<Usage>,
+}
 
 impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,7 +86,7 @@ impl Sandbox {
     pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
         let component = Component::new(&self.engine, wasm)?;
         let linked = self.linker.instantiate_pre(&component)?;
-        Ok(Guest(CapabilityPre::new(linked)?))
+        Ok(Guest { linked: CapabilityPre::new(linked)?, usage: Arc::default() })
     }
 
     /// Asks a guest what it offers. Its requests are denied.
@@ -91,10 +94,10 @@ impl Sandbox {
     /// # Errors
     /// As for any call; [`Failure::BadReply`] when the description can't be read.
     pub async fn describe(&self, guest: &Guest, allowance: Allowance) -> Result<Description, Failure> {
-        let mut call = Call::new(self, allowance);
+        let mut call = Call::new(self, guest, allowance);
         let described = call
             .run(async |store| {
-                let capability = guest.0.instantiate_async(&mut *store).await?;
+                let capability = guest.linked.instantiate_async(&mut *store).await?;
                 let provider = capability.airlock_capability_provider();
                 provider.call_describe(&mut *store).await
             })
@@ -110,10 +113,10 @@ impl Sandbox {
     /// What the guest reports, what the mediator refused, and every limit that the call ran into.
     pub async fn call(&self, guest: &Guest, allowance: Allowance, input: String) -> Result<Reply, Failure> {
         let operation = allowance.operation.clone();
-        let mut call = Call::new(self, allowance);
+        let mut call = Call::new(self, guest, allowance);
         let reply = call
             .run(async |store| {
-                let capability = guest.0.instantiate_async(&mut *store).await?;
+                let capability = guest.linked.instantiate_async(&mut *store).await?;
                 let provider = capability.airlock_capability_provider();
                 provider.call_call(&mut *store, &operation, &input).await
             })
@@ -185,14 +188,16 @@ struct Call {
     store: Store<State>,
     limits: Limits,
     lane: SlowLane,
+    usage: Arc<Usage>,
     started: Instant,
 }
 
 impl Call {
-    fn new(sandbox: &Sandbox, allowance: Allowance) -> Self {
+    fn new(sandbox: &Sandbox, guest: &Guest, allowance: Allowance) -> Self {
         Self {
             limits: allowance.limits.clone(),
             lane: sandbox.lane.clone(),
+            usage: guest.usage.clone(),
             started: Instant::now(),
             store: store(&sandbox.engine, allowance),
         }
@@ -201,7 +206,7 @@ impl Call {
     /// Runs guest code until it is done or a limit is reached. Dropping the future stops the guest where it stands.
     async fn run<T>(&mut self, code: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
         let left = self.limits.wall.saturating_sub(self.started.elapsed());
-        let metered = Metered::new(code(&mut self.store), self.limits.cpu, self.lane.clone());
+        let metered = Metered::new(code(&mut self.store), self.limits.cpu, self.lane.clone(), self.usage.clone());
         match tokio::time::timeout(left, metered).await {
             Err(_elapsed) => Err(Failure::WallDeadline { limit: self.limits.wall }),
             Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: self.limits.cpu, used }),

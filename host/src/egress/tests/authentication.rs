@@ -136,7 +136,7 @@ async fn the_deadline_holds_for_a_body_that_is_kept() {
     });
     let request = Request::post("http://127.0.0.1:9/").body(http_body_util::StreamBody::new(frames)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
-    assert_eq!(egress.send(request, until(deadline)).await.err().unwrap(), timed_out(Wait::Call));
+    assert_eq!(egress.send(request, until(deadline)).await.err().unwrap(), Refusal::RequestBroken);
     assert_eq!(Instant::now(), deadline);
 }
 
