@@ -108,12 +108,15 @@ pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
     .await
 }
 
+/// How much of a failure is logged. 4 KB: a trap with its frames fits, and a plugin can't fill the disk with what it says of itself.
+const LOGGED: usize = 4 << 10;
+
+/// As a field, which the log quotes: a message is written as it is, with line breaks that a plugin could forge lines by.
 fn log(span: &Span, failure: &Failure) {
     let _entered = span.enter();
+    let reason: String = failure.log().chars().take(LOGGED).collect();
     match failure {
-        Failure::InvalidInput(_) | Failure::Upstream { .. } => {
-            tracing::debug!("{}", failure.log());
-        }
-        _ => tracing::warn!("{}", failure.log()),
+        Failure::InvalidInput(_) | Failure::Upstream { .. } => tracing::debug!(reason, "the call failed"),
+        _ => tracing::warn!(reason, "the call failed"),
     }
 }

@@ -184,6 +184,21 @@ async fn a_document_is_built_to_a_component_that_can_be_called() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_cannot_forge_lines_of_the_log_nor_fill_it_with_what_it_says_of_itself() {
+    let grant = "[grants.hostile]\nhosts = [\"http://upstream.test\"]\nsecrets.SECRET = { file = \"secret\" }\n";
+    let shell = Shell::new()
+        .file("hostile.wasm", fixture::HOSTILE)
+        .file("secret", "no-secret-of-this-test")
+        .file("airlock.toml", grant);
+    let forged = format!("x\r\n2026-01-01T00:00:00Z  INFO airlock::audit: outbound request {}", "y".repeat(100_000));
+    let input = json!({"detail": forged}).to_string();
+    let said = shell.run(&["call", "hostile.wasm", "internal", "--input", &input]).await;
+    said.check(4, &[], &["WARN", "only for the operator", "error: the plugin failed"]);
+    assert!(!said.err.lines().any(|line| line.starts_with("2026-01-01T00:00:00Z")), "{}", said.err);
+    assert!(said.err.len() < 10_000, "{} bytes", said.err.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_audit_has_a_file_of_its_own_whatever_is_logged() {
     let upstream = Upstream::echo().await;
     let to = upstream.url();

@@ -5,6 +5,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -62,9 +63,10 @@ pub(super) fn start(log: &Log, default: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A host that can't write its audit doesn't start: one that went without would look like one without traffic.
+/// A host that can't open its audit doesn't start: one that went without would look like one without traffic. Paths of requests
+/// hold callers' data, so that others can't read it.
 fn open(path: &Path) -> Result<File, CliError> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
+    let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     opened.map_err(|e| CliError::Usage(format!("--audit {}: {e}", path.display())))
 }
 

@@ -170,7 +170,7 @@ impl Reader {
     }
 
     fn destination<T>(&mut self, key: &str, text: &str, parse: fn(&str) -> Result<T, BadDestination>) -> Option<T> {
-        let problem = |e| format!("{key}: {text:?}: {e}; expected scheme://host[:port][/prefix]");
+        let problem = |e| format!("{key}: {:?}: {e}; expected scheme://host[:port][/prefix]", without_userinfo(text));
         parse(text).map_err(|e| self.problems.push(problem(e))).ok()
     }
 
@@ -229,7 +229,7 @@ impl Reader {
     fn oauth2(&mut self, key: &str, raw: RawOAuth2) -> Option<Source> {
         let token_url = TokenUrl::parse(&raw.token_url).map_err(|e| {
             let expected = "expected scheme://host[:port]/path";
-            self.problems.push(format!("{key}.token_url: {:?}: {e}; {expected}", raw.token_url));
+            self.problems.push(format!("{key}.token_url: {:?}: {e}; {expected}", without_userinfo(&raw.token_url)));
         });
         let client_secret = self.stored(&format!("{key}.client_secret"), raw.client_secret);
         Some(Source::OAuth2(Box::new(ClientCredentials {
@@ -287,5 +287,13 @@ impl Reader {
             idle: raw.idle_ms.map_or(default.idle, Duration::from_millis),
             requests_per_second: raw.requests_per_second.map(|rate| rate as u32).or(default.requests_per_second),
         }
+    }
+}
+
+/// An address as it may stand in a message: what is before an `@` may be a password.
+fn without_userinfo(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &text[..scheme + 3], &text[at..]),
+        _ => text.to_owned(),
     }
 }

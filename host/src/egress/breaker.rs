@@ -32,16 +32,22 @@ pub(super) struct Breakers(Mutex<HashMap<String, Breaker>>);
 pub(super) struct Admission<'a> {
     breakers: &'a Breakers,
     origin: String,
+    /// Owed by a probe: the circuit waits for it, and for nothing else.
+    is_probe: bool,
     is_open: bool,
 }
 
 impl Breakers {
     /// Lets a request pass, or says how long to wait until the next is let pass.
     pub(super) fn admit(&self, origin: String, now: Instant) -> Result<Admission<'_>, Duration> {
-        if let Some(breaker) = self.lock().get_mut(&origin) {
-            breaker.admit(now)?;
-        }
-        Ok(Admission { breakers: self, origin, is_open: true })
+        let is_probe = match self.lock().get_mut(&origin) {
+            Some(breaker) => {
+                breaker.admit(now)?;
+                breaker.is_probing()
+            }
+            None => false,
+        };
+        Ok(Admission { breakers: self, origin, is_probe, is_open: true })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Breaker>> {
@@ -61,7 +67,10 @@ impl Admission<'_> {
         self.is_open = false;
         let mut breakers = self.breakers.lock();
         if let Some(breaker) = breakers.get_mut(&self.origin) {
-            breaker.failed(now);
+            // What was sent before the circuit opened says nothing about the probe.
+            if self.is_probe || !breaker.is_probing() {
+                breaker.failed(now);
+            }
         } else if breakers.len() < MAX_ORIGINS {
             breakers.insert(self.origin.clone(), Breaker::new());
         }
@@ -71,6 +80,7 @@ impl Admission<'_> {
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         if self.is_open
+            && self.is_probe
             && let Some(breaker) = self.breakers.lock().get_mut(&self.origin)
         {
             breaker.abandoned();
@@ -120,7 +130,11 @@ impl Breaker {
         };
     }
 
-    /// A request has ended without a verdict, e.g. because its caller has gone. Where it was the probe, the next one is.
+    fn is_probing(&self) -> bool {
+        matches!(self, Self::Probing { .. })
+    }
+
+    /// The probe has ended without a verdict, e.g. because its caller has gone: the next request is one.
     fn abandoned(&mut self) {
         if let Self::Probing { since, pause } = *self {
             *self = Self::Open { until: since, pause };
@@ -181,11 +195,16 @@ mod tests {
         let now = Instant::now();
         let admit = |after| breakers.admit("origin".to_owned(), now + Duration::from_secs(after));
         let late = admit(0).ok().unwrap();
+        let mut abandoned = vec![admit(0).ok().unwrap(), admit(0).ok().unwrap()];
         (0..20).for_each(|_| admit(0).ok().unwrap().failed(now));
         // It was sent before the circuit opened: its failure is no news.
         late.failed(now + Duration::from_secs(4));
         assert_eq!(admit(4).err(), Some(Duration::from_secs(1)));
         let probe = admit(5).ok().unwrap();
+        assert_eq!(admit(5).err(), Some(Duration::from_secs(1)));
+        // Neither that of one which failed late nor of one whose caller has gone late.
+        abandoned.pop().unwrap().failed(now + Duration::from_secs(5));
+        drop(abandoned);
         assert_eq!(admit(5).err(), Some(Duration::from_secs(1)));
         drop(probe);
         let probe = admit(5).ok().unwrap();

@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 use futures::future::BoxFuture;
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, sync::Semaphore, task::spawn_blocking, time::timeout};
 use tower::Service;
 
 use super::address::{AddressPolicy, Reachable, Unreachable};
@@ -26,12 +26,31 @@ pub(super) trait Resolve: Send + Sync {
     fn resolve(&self, host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
+/// Lookups of one plugin at the same time. 8: most answers come from a cache, and the threads that wait for the others are those of
+/// the whole process. A name server that doesn't answer holds one for half a minute.
+const MAX_LOOKUPS: usize = 8;
+
 /// Asks the operating system.
-pub(super) struct SystemResolver;
+pub(super) struct SystemResolver(Arc<Semaphore>);
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_LOOKUPS)))
+    }
+}
 
 impl Resolve for SystemResolver {
     fn resolve(&self, host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+        let lookups = Arc::clone(&self.0);
+        Box::pin(async move {
+            let place = lookups.acquire_owned().await.expect("never closed");
+            let looked_up = spawn_blocking(move || {
+                // Whoever asked may have gone: the thread is taken all the same.
+                let _until_it_ends = place;
+                Ok((host.as_str(), port).to_socket_addrs()?.collect())
+            });
+            looked_up.await.map_err(io::Error::other)?
+        })
     }
 }
 
@@ -74,11 +93,11 @@ impl Connector {
         for address in reachable {
             let attempt = TcpStream::connect(SocketAddr::new(address.address(), port));
             match timeout(ADDRESS_TIMEOUT, attempt).await {
-                Ok(Ok(stream)) => {
-                    // Requests are written whole; waiting for more to fill a packet only costs 40 ms now and then.
-                    stream.set_nodelay(true).map_err(ConnectError::Connect)?;
-                    return Ok(TokioIo::new(stream));
-                }
+                // Requests are written whole; waiting for more to fill a packet only costs 40 ms now and then.
+                Ok(Ok(stream)) => match stream.set_nodelay(true) {
+                    Ok(()) => return Ok(TokioIo::new(stream)),
+                    Err(error) => last = ConnectError::Connect(error),
+                },
                 Ok(Err(error)) => last = ConnectError::Connect(error),
                 Err(_) => last = ConnectError::TimedOut,
             }

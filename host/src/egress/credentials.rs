@@ -100,12 +100,18 @@ impl Credentials {
     /// credential's name is dropped: it could only confuse the upstream about who is calling.
     pub(super) fn add_to(&self, headers: &mut HeaderMap, query: Option<&str>) -> Option<Zeroizing<String>> {
         for (name, value) in &self.headers {
+            let shadows: Vec<_> = headers.keys().filter(|it| headers::is_taken_for(it, name)).cloned().collect();
+            for shadow in shadows {
+                headers.remove(shadow);
+            }
             headers.insert(name, value.clone());
         }
         if self.query.is_empty() {
             return query.map(|query| Zeroizing::new(query.to_owned()));
         }
-        let guests = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !self.holds_key_of(pair));
+        // Some servers split at semicolons too.
+        let holds_key = |pair: &str| pair.split(';').any(|part| self.holds_key_of(part));
+        let guests = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !holds_key(pair));
         let pairs: Vec<&str> = guests.chain(self.query.iter().map(|credential| credential.pair.expose())).collect();
         Some(Zeroizing::new(pairs.join("&")))
     }
@@ -305,6 +311,7 @@ mod tests {
             (Some("a=1&b=%26"), "a=1&b=%26&"),
             (Some("api+key=x&a=1&api%20key&k=2&%6B=3&k"), "a=1&"),
             (Some("K=1&kk=2"), "K=1&kk=2&"),
+            (Some("a=1;k=2&b=1;kk=2"), "b=1;kk=2&"),
         ] {
             let mut headers = HeaderMap::new();
             headers.append("authorization", HeaderValue::from_static("guest"));

@@ -61,6 +61,10 @@ impl Wanted {
     }
 
     /// The host, for messages.
+    pub(super) fn host(&self) -> String {
+        self.uri.host().unwrap_or_default().to_owned()
+    }
+
     /// The request that is sent, made anew: nothing of the guest's but what is named here goes out. The credentials come last.
     fn finish(&self, permitted: &Permitted, authentication: &mut Authentication<'_>) -> Result<Parts, Refusal> {
         let too_long = || self.breaks(Rule::Path, "not a usable address: it is longer than 64 KB".to_owned());
@@ -70,10 +74,6 @@ impl Wanted {
         parts.headers = headers::outgoing(self.headers.clone());
         authentication.add_to(&mut parts).map_err(|TooLong| too_long())?;
         Ok(parts)
-    }
-
-    pub(super) fn host(&self) -> String {
-        self.uri.host().unwrap_or_default().to_owned()
     }
 
     fn denied(&self, denial: Denial) -> Refusal {
@@ -151,11 +151,11 @@ impl Egress {
             .check(&wanted.uri, &wanted.headers)
             .map_err(|excess| Refusal::RequestTooLarge { excess })?;
         wanted.body.collect(deadline).await?;
+        let admission = self.admit(wanted, &permitted)?;
         let authentication = match authentication {
             Some(begun) => begun,
             None => authentication.insert(Authentication::begin(&self.vault, permitted.upstream(), deadline).await?),
         };
-        let admission = self.admit(wanted, &permitted)?;
 
         let parts = wanted.finish(&permitted, authentication)?;
         let Sent { answer, peer } = self.transport.send(Request::from_parts(parts, wanted.body.take()), deadline).await;

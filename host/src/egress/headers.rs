@@ -32,6 +32,14 @@ const DROPPED: &[&str] = &[
     "x-method-override",
     "x-original-url",
     "x-rewrite-url",
+    "x-original-uri",
+    // With these some take another client, host or scheme for the caller's.
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 /// Fields of an answer that belong to the connection, beside `proxy-…`.
@@ -83,8 +91,18 @@ fn remove(headers: &mut HeaderMap, list: &[&str]) {
     }
 }
 
+/// Gateways to programs (CGI, WSGI, Rack) give them `x_a` and `x-a` under one name.
+pub(super) fn is_taken_for(name: &HeaderName, other: &HeaderName) -> bool {
+    with_hyphens(name) == with_hyphens(other)
+}
+
 fn is_listed(name: &HeaderName, list: &[&str]) -> bool {
-    list.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
+    let name = with_hyphens(name);
+    list.contains(&name.as_str()) || name.starts_with("proxy-")
+}
+
+fn with_hyphens(name: &HeaderName) -> String {
+    name.as_str().replace('_', "-")
 }
 
 #[cfg(test)]
@@ -106,7 +124,9 @@ mod tests {
 
     #[test]
     fn what_passes_and_what_does_not() {
-        for name in DROPPED.iter().chain(&["proxy-authorization", "proxy-connection", "proxy-x"]) {
+        let others =
+            ["proxy-authorization", "proxy-connection", "proxy_x", "x_http_method_override", "x_forwarded-for"];
+        for name in DROPPED.iter().chain(&others) {
             check(&[(name, "x")], &[]);
         }
         for name in ["accept", "content-type", "cookie", "if-none-match", "range", "user-agent", "x-api-key"] {

@@ -107,7 +107,7 @@ impl Egress {
     /// Once per plugin load: works out declared ∧ granted and fills in the secrets. The error says all that is missing, with the
     /// lines to add to `airlock.toml`.
     pub fn new(plugin: &str, grant: &Grant, upstreams: &[Upstream]) -> Result<Self, GrantError> {
-        Self::with_resolver(plugin, grant, upstreams, Arc::new(SystemResolver))
+        Self::with_resolver(plugin, grant, upstreams, Arc::new(SystemResolver::default()))
     }
 
     fn with_resolver(

@@ -88,6 +88,8 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) fn new(connector: Connector, grant: &Grant) -> Self {
         let limits = &grant.limits;
+        // Behind a star there is no end of hosts, and sockets are those of the whole process.
+        let has_star = grant.hosts.iter().any(|host| host.single().is_none());
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls::config(&grant.tls))
             .https_or_http()
@@ -97,7 +99,7 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             // There are never more connections in use, so keeping more makes no sense.
-            .pool_max_idle_per_host(limits.concurrency)
+            .pool_max_idle_per_host(if has_star { 0 } else { limits.concurrency })
             .http1_max_headers(limits.headers)
             .http1_max_buf_size(limits.header_bytes)
             .timer(TokioTimer::new())

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -179,7 +180,12 @@ impl Vault {
     /// Carries out what may wait for a file or take a few milliseconds.
     async fn off_workers<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         let vault = Arc::clone(self);
-        spawn_blocking(move || work(&vault)).await.expect("the work doesn't panic")
+        match spawn_blocking(move || work(&vault)).await {
+            Ok(done) => done,
+            Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
+            // The host stops: nobody waits any more.
+            Err(_cancelled) => std::future::pending().await,
+        }
     }
 
     fn stores(&self) -> MutexGuard<'_, Stores> {
@@ -188,7 +194,10 @@ impl Vault {
 
     /// Takes the new values of changed files, each of them only if everything can be made of it that the plugin needs.
     fn reread(&self) {
-        let mut stores = self.stores();
+        // Who finds them held has nothing to add: a file that hangs is being read, and threads that wait for it would pile up.
+        let Ok(mut stores) = self.stores.try_lock() else {
+            return;
+        };
         let mut has_changed = false;
         for (name, source) in &self.tokens {
             let slot = stores.clients.get_mut(name).expect("each token has its client");

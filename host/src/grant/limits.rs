@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// The limits of one call and of a plugin's calls together, with the reason for each default.
+/// What a plugin may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The whole call, upstream included. 30 s: agents and gateways give up after 30 to 60 s.
@@ -19,7 +19,8 @@ pub struct Limits {
     /// Calls that may wait for one of those places. 32: half of a full house again. Most calls end within the second that they
     /// wait at most; a longer queue would only say later that the plugin is busy. 0 = none waits.
     pub queue: usize,
-    /// Outbound requests of one call. 100: a provider that joins upstreams makes a handful, one that pages a few dozen.
+    /// Requests that a plugin asks for in one call; each may be repeated and redirected as the grant says. 100: a provider that
+    /// joins upstreams makes a handful, one that pages a few dozen.
     pub requests: usize,
     /// One upstream answer, also once it is decompressed, and what a guest hands to the host at once, such as its reply. 16 MB:
     /// larger ones are downloads, and are granted on purpose.
@@ -34,8 +35,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Resolving, connecting and the TLS handshake together. 10 s: two addresses that don't answer and a third that does.
     pub connect: Duration,
-    /// From the connection to the header of the answer, the request's own way included. None: how long an API thinks is its own affair (a report takes what it
-    /// takes), `wall` ends it, and what was given up too early is carried out all the same.
+    /// From the connection to the header of the answer, the request's own way included. None: how long an API thinks is its own
+    /// affair (a report takes what it takes), `wall` ends it, and what was given up too early is carried out all the same.
     pub first_byte: Option<Duration>,
     /// Silence in the middle of an answer. 30 s: event streams send something at least every 15 s to keep proxies from cutting
     /// them, and an upstream that has been silent for twice as long has gone.

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use http::uri::PathAndQuery;
 use zeroize::Zeroizing;
 
 use super::{BadDestination, Destination, MissingSecret, Secret};
@@ -84,7 +85,8 @@ impl TokenUrl {
         let authority = address.split_once("://").map_or("", |(_, rest)| rest);
         let path = authority.find('/').map_or("/", |start| &authority[start..]);
         let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-        let is_usable = target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        let is_plain = target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        let is_usable = is_plain && target.parse::<PathAndQuery>().is_ok();
         is_usable.then_some(Self { origin: at.origin(), target }).ok_or(BadDestination::Query)
     }
 

@@ -22,7 +22,7 @@ pub use self::engine::{MAX_INSTANCES, MAX_MEMORY};
 use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
     json::Room,
-    meter::{Metered, Overrun, SlowLane, Usage},
+    meter::{Metered, Overrun, SlowLane, Usage, aside},
     state::{Outbound, State},
 };
 use crate::{
@@ -86,7 +86,8 @@ impl Sandbox {
     pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
         let component = Component::new(&self.engine, wasm)?;
         let linked = self.linker.instantiate_pre(&component)?;
-        Ok(Guest { linked: CapabilityPre::new(linked)?, usage: Arc::default() })
+        let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
+        Ok(Guest { linked: CapabilityPre::new(linked)?, usage })
     }
 
     /// Asks a guest what it offers. Its requests are denied.
@@ -112,17 +113,18 @@ impl Sandbox {
     /// # Errors
     /// What the guest reports, what the mediator refused, and every limit that the call ran into.
     pub async fn call(&self, guest: &Guest, allowance: Allowance, input: String) -> Result<Reply, Failure> {
-        let operation = allowance.operation.clone();
+        let (operation, memory) = (allowance.operation.clone(), allowance.limits.memory);
         let mut call = Call::new(self, guest, allowance);
         let reply = call
             .run(async |store| {
                 let capability = guest.linked.instantiate_async(&mut *store).await?;
                 let provider = capability.airlock_capability_provider();
-                provider.call_call(&mut *store, &operation, &input).await
+                let reply = provider.call_call(&mut *store, &operation, &input).await?;
+                // Reading it is at the guest's expense too.
+                Ok(reply.map(|reply| read(reply, store.data_mut(), memory)))
             })
-            .await?
-            .map_err(|failure| call.failure(failure))?;
-        call.reply(reply)
+            .await?;
+        reply.map_err(|failure| call.failure(failure))?
     }
 
     /// Instantiates an instrumented document runtime and gives it its plan: the first half of specialising it.
@@ -185,7 +187,8 @@ impl Allowance {
 
 /// One call in its store, with the limits around it.
 struct Call {
-    store: Store<State>,
+    /// `None` when it is being dropped.
+    store: Option<Store<State>>,
     limits: Limits,
     lane: SlowLane,
     usage: Arc<Usage>,
@@ -199,14 +202,15 @@ impl Call {
             lane: sandbox.lane.clone(),
             usage: guest.usage.clone(),
             started: Instant::now(),
-            store: store(&sandbox.engine, allowance),
+            store: Some(store(&sandbox.engine, allowance)),
         }
     }
 
     /// Runs guest code until it is done or a limit is reached. Dropping the future stops the guest where it stands.
     async fn run<T>(&mut self, code: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
         let left = self.limits.wall.saturating_sub(self.started.elapsed());
-        let metered = Metered::new(code(&mut self.store), self.limits.cpu, self.lane.clone(), self.usage.clone());
+        let store = self.store.as_mut().expect(KEPT);
+        let metered = Metered::new(code(store), self.limits.cpu, self.lane.clone(), self.usage.clone());
         match tokio::time::timeout(left, metered).await {
             Err(_elapsed) => Err(Failure::WallDeadline { limit: self.limits.wall }),
             Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: self.limits.cpu, used }),
@@ -216,7 +220,7 @@ impl Call {
     }
 
     fn trapped(&self, trap: &wasmtime::Error) -> Failure {
-        if self.store.data().memory_was_denied() {
+        if self.state().memory_was_denied() {
             return Failure::MemoryLimit { limit: self.limits.memory };
         }
         if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
@@ -234,19 +238,37 @@ impl Call {
 
     /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
     fn failure(&self, failure: wit::Failure) -> Failure {
-        let refusal = self.store.data().outbound.refusal();
+        let refusal = self.state().outbound.refusal();
         convert::failure(failure, refusal)
     }
 
-    fn reply(mut self, reply: wit::Reply) -> Result<Reply, Failure> {
-        match reply {
-            wit::Reply::Structured(json) => convert::structured(&json, &mut Room::of(self.limits.memory)),
-            wit::Reply::Content(blocks) => convert::content(blocks),
-            wit::Reply::Upstream(response) => {
-                let outbound = self.store.data().outbound.clone();
-                let response = self.store.data_mut().take(response)?;
-                body::hand_on(response, outbound)
-            }
+    fn state(&self) -> &State {
+        self.store.as_ref().expect(KEPT).data()
+    }
+}
+
+/// Why a call has its store.
+const KEPT: &str = "it is taken when the call is dropped";
+
+impl Drop for Call {
+    /// Giving back the memory of a guest that has used much of it takes milliseconds.
+    fn drop(&mut self) {
+        let store = self.store.take();
+        match self.usage.is_much(Instant::now()) {
+            true => aside(|| drop(store)),
+            false => drop(store),
+        }
+    }
+}
+
+/// Makes the host's own of what a guest replies, in no more memory than the guest was granted.
+fn read(reply: wit::Reply, state: &mut State, memory: usize) -> Result<Reply, Failure> {
+    match reply {
+        wit::Reply::Structured(json) => convert::structured(&json, &mut Room::of(memory)),
+        wit::Reply::Content(blocks) => convert::content(blocks),
+        wit::Reply::Upstream(response) => {
+            let response = state.take(response)?;
+            body::hand_on(response, state.outbound.clone())
         }
     }
 }
