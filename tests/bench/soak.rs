@@ -60,7 +60,7 @@ pub async fn run(numbers: &[usize]) -> ExitCode {
         [calls, rest @ ..] => (*calls, rest.first().copied().unwrap_or(calls / 10)),
     };
     let upstream = Upstream::answering(answer).await;
-    let limits = "cpu_ms = 20, wall_ms = 1000, memory_mb = 16, response_mb = 4";
+    let limits = "cpu_ms = 100, wall_ms = 5000, memory_mb = 16, response_mb = 4";
     let host = Setup::hostile(&upstream.url(), "no-secret", limits).start().await;
     let worked = tokio::time::timeout(PATIENCE, async {
         work(&host, &upstream, calls / 10, attacks / 10).await;

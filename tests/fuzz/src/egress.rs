@@ -14,26 +14,3 @@ mod refusal;
 mod toml_lines;
 
 pub use refusal::Refusal;
-
-/// Stands in for what is added to requests: the policy hands it on, and doesn't look at it.
-mod credentials {
-    use std::collections::BTreeMap;
-
-    use super::grant_error::Problem;
-    use crate::{
-        contract::Credential,
-        grant::{MissingSecret, Secret},
-    };
-
-    #[derive(Debug, Default)]
-    pub(super) struct Credentials;
-
-    impl Credentials {
-        pub(super) fn expand(
-            _: &[Credential],
-            _: &BTreeMap<String, Result<Secret, MissingSecret>>,
-        ) -> Result<Self, Vec<Problem>> {
-            Ok(Self)
-        }
-    }
-}
