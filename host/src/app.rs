@@ -25,7 +25,7 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// How many times a thread takes up some task before it looks for what has come in from outside. 4 instead of tokio's 61: where a
-/// few guests compute, each time takes a tick of 5 ms, and what comes in would wait for 300 ms; a look costs a microsecond.
+/// few guests compute, each time takes a tick of 5 ms, and what comes in would wait for 300 ms; a look is one system call.
 const EVENT_INTERVAL: u32 = 4;
 
 /// What the host runs on.

@@ -10,7 +10,8 @@
 //!
 //! impl Provider for Motd {
 //!     fn describe() -> Result<Description, Failure> {
-//!         # unimplemented!()
+//!         # let (title, summary) = ("Motd".to_owned(), "Says something every day.".to_owned());
+//!         # Ok(Description { title, summary, operations: Vec::new(), upstreams: Vec::new() })
 //!     }
 //!     fn call(operation: String, _input: String) -> Result<Reply, Failure> {
 //!         match operation.as_str() {
