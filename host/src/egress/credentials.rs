@@ -77,9 +77,7 @@ impl Credentials {
             }
             Placement::Basic => {
                 let Account { user, password } = Account::fill(credential, secrets)?;
-                let both = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
-                let value = Zeroizing::new(format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*both))));
-                self.put(header::AUTHORIZATION, HeaderValue::from_str(&value).expect("base64 is legal in a header"));
+                self.put(header::AUTHORIZATION, basic(user.expose(), password.expose()));
             }
             Placement::Digest => self.account = Some(Account::fill(credential, secrets)?),
         }
@@ -100,10 +98,7 @@ impl Credentials {
     /// credential's name is dropped: it could only confuse the upstream about who is calling.
     pub(super) fn add_to(&self, headers: &mut HeaderMap, query: Option<&str>) -> Option<Zeroizing<String>> {
         for (name, value) in &self.headers {
-            let shadows: Vec<_> = headers.keys().filter(|it| headers::is_taken_for(it, name)).cloned().collect();
-            for shadow in shadows {
-                headers.remove(shadow);
-            }
+            headers::remove_where(headers, |guests| headers::is_taken_for(guests, name.as_str()));
             headers.insert(name, value.clone());
         }
         if self.query.is_empty() {
@@ -164,6 +159,15 @@ fn split_at_colon(template: &str) -> Option<(&str, &str)> {
             _ => return Some((&template[..searched + colon], &template[searched + colon + 1..])),
         }
     }
+}
+
+/// What `Authorization` holds by RFC 7617, marked as sensitive.
+pub(super) fn basic(user: &str, password: &str) -> HeaderValue {
+    let both = Zeroizing::new(format!("{user}:{password}"));
+    let text = Zeroizing::new(format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*both))));
+    let mut value = HeaderValue::from_str(&text).expect("base64 is legal in a header");
+    value.set_sensitive(true);
+    value
 }
 
 /// A template with each `{{NAME}}` replaced. A secret's own braces are not looked at again.

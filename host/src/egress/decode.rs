@@ -9,6 +9,8 @@ use bytes::{Buf, Bytes};
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 
+use super::headers;
+
 /// How much is decompressed at a time. 4 KB: a zip bomb makes 4 MB of them at most (deflate expands to 1 032 times the size), and
 /// then its reader has counted.
 const PIECE: usize = 4 << 10;
@@ -33,10 +35,7 @@ pub(super) struct Corrupt;
 impl Decoder {
     /// For the encoding that an answer states; `None` where it is none of these, or more than one.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-        let (encoding, None) = (encodings.next()?.to_str().ok()?, encodings.next()) else {
-            return None;
-        };
+        let encoding = headers::single(headers, &header::CONTENT_ENCODING)?;
         let codec = match encoding.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Codec::Gzip(MultiGzDecoder::new(Vec::new())),
             "deflate" => Codec::Deflate(ZlibDecoder::new(Vec::new())),

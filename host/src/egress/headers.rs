@@ -47,7 +47,7 @@ const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "tran
 
 /// Makes the header of the request that is sent from the guest's. The length is the body's business.
 pub(super) fn outgoing(mut headers: HeaderMap) -> HeaderMap {
-    remove(&mut headers, DROPPED);
+    remove_where(&mut headers, |name| is_listed(name, DROPPED));
     // A secret can't be found in a compressed answer, nor its true size seen.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
@@ -76,7 +76,7 @@ impl Bounds {
 
 /// Takes out of an answer what was meant for this connection only.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    remove(headers, HOP_BY_HOP);
+    remove_where(headers, |name| is_listed(name, HOP_BY_HOP));
 }
 
 /// Whether a plugin may have a credential put into this field. Not into those with which it could redirect or reframe a request.
@@ -84,25 +84,34 @@ pub(super) fn may_hold_credential(name: &HeaderName) -> bool {
     name == header::AUTHORIZATION || !is_listed(name, DROPPED)
 }
 
-fn remove(headers: &mut HeaderMap, list: &[&str]) {
-    let listed: Vec<HeaderName> = headers.keys().filter(|name| is_listed(name, list)).cloned().collect();
-    for name in listed {
+/// Takes out the fields of these names.
+pub(super) fn remove_where(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) {
+    let meant: Vec<HeaderName> = headers.keys().filter(|name| is_meant(name)).cloned().collect();
+    for name in meant {
         headers.remove(name);
     }
 }
 
+/// The value of a field that stands there once; `None` where it is missing, repeated or no text.
+pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    value.to_str().ok()
+}
+
 /// Gateways to programs (CGI, WSGI, Rack) give them `x_a` and `x-a` under one name.
-pub(super) fn is_taken_for(name: &HeaderName, other: &HeaderName) -> bool {
-    with_hyphens(name) == with_hyphens(other)
+pub(super) fn is_taken_for(name: &HeaderName, other: &str) -> bool {
+    with_hyphens(name.as_str()).eq(with_hyphens(other))
 }
 
 fn is_listed(name: &HeaderName, list: &[&str]) -> bool {
-    let name = with_hyphens(name);
-    list.contains(&name.as_str()) || name.starts_with("proxy-")
+    list.iter().any(|listed| is_taken_for(name, listed)) || with_hyphens(name.as_str()).take(6).eq(*b"proxy-")
 }
 
-fn with_hyphens(name: &HeaderName) -> String {
-    name.as_str().replace('_', "-")
+fn with_hyphens(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte })
 }
 
 #[cfg(test)]

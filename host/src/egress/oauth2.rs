@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -14,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{
+    credentials::basic,
     refusal::TokenFault,
     spellings::form_encoded,
     transport::{Failure, RequestBody, Transport},
@@ -90,7 +90,9 @@ fn request(client: &ClientCredentials, secret: &Secret) -> Request<RequestBody> 
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(header::USER_AGENT, super::headers::USER_AGENT);
     if client.authentication == ClientAuthentication::Basic {
-        headers.insert(header::AUTHORIZATION, basic(&client.client_id, secret));
+        // RFC 6749, 2.3.1: both parts are encoded as in a form first, so that a colon in the name can't end it.
+        let value = basic(&form_encoded(&client.client_id), &form_encoded(secret.expose()));
+        headers.insert(header::AUTHORIZATION, value);
     }
     request
 }
@@ -103,15 +105,6 @@ fn uri(client: &ClientCredentials) -> Uri {
         .path_and_query(client.token_url.target())
         .build()
         .expect("a token URL has been checked when it was read")
-}
-
-/// RFC 6749, 2.3.1: both parts are encoded as in a form first, so that a colon in the name can't end it.
-fn basic(id: &str, secret: &Secret) -> HeaderValue {
-    let both = Zeroizing::new(format!("{}:{}", *form_encoded(id), *form_encoded(secret.expose())));
-    let text = Zeroizing::new(format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*both))));
-    let mut value = HeaderValue::from_str(&text).expect("base64 is legal in a header");
-    value.set_sensitive(true);
-    value
 }
 
 #[derive(Deserialize)]

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
+    headers,
     refusal::{Excess, Refusal},
     transport::{BoxError, RequestBody},
 };
@@ -194,10 +195,7 @@ fn data(frame: Frame<Bytes>) -> Bytes {
 /// A body that streams out of a guest doesn't know its length, but the guest may have announced it. It spares upstreams the
 /// chunked encoding that some can't read.
 fn announced(headers: &HeaderMap) -> Option<u64> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else {
-        return None;
-    };
+    let value = headers::single(headers, &header::CONTENT_LENGTH)?;
     value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
 }
 

@@ -5,6 +5,8 @@
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, header};
 use url::Url;
 
+use super::headers;
+
 /// What stays when a redirect leads to another origin: what describes the request. All else may say who sends it (cookies, keys of
 /// the guest's own), and the other origin isn't the one that it was meant for.
 const KEPT_ACROSS_ORIGINS: &[HeaderName] = &[
@@ -39,10 +41,7 @@ pub(super) fn read<B>(method: &Method, uri: &Uri, answer: &Response<B>) -> Optio
         | StatusCode::PERMANENT_REDIRECT => (method.clone(), false),
         _ => return None,
     };
-    let mut locations = answer.headers().get_all(header::LOCATION).iter();
-    let (location, None) = (locations.next()?.to_str().ok()?, locations.next()) else {
-        return None;
-    };
+    let location = headers::single(answer.headers(), &header::LOCATION)?;
     let mut target = Url::parse(&uri.to_string()).ok()?.join(location).ok()?;
     // A fragment is for whoever reads the answer. User information stays: there is a rule that refuses it.
     target.set_fragment(None);
@@ -55,10 +54,7 @@ pub(super) fn clean(headers: &mut HeaderMap, from: &Uri, redirect: &Redirect) {
     let drops = |name: &HeaderName| {
         (redirect.without_body && describes_body(name)) || (crosses && !KEPT_ACROSS_ORIGINS.contains(name))
     };
-    let dropped: Vec<HeaderName> = headers.keys().filter(|name| drops(name)).cloned().collect();
-    for name in dropped {
-        headers.remove(name);
-    }
+    headers::remove_where(headers, drops);
 }
 
 fn describes_body(name: &HeaderName) -> bool {
