@@ -1,4 +1,4 @@
-//! Measurements that are no tests, because they take minutes and a quiet machine: `measure neighbours`, `measure soak [CALLS [ATTACKS]]`.
+//! Measurements that are no tests, because they take minutes and a quiet machine: `measure neighbours [OPERATION…]`, `measure soak [CALLS [ATTACKS]]`.
 
 #[allow(dead_code, unused_imports, reason = "a measurement needs a part of what the tests share")]
 #[path = "../suite/harness/mod.rs"]
@@ -14,12 +14,13 @@ fn main() -> ExitCode {
     let numbers: Vec<usize> = arguments.iter().skip(1).filter_map(|it| it.parse().ok()).collect();
     match arguments.first().map(String::as_str) {
         Some("neighbours") => {
-            neighbours::run();
+            let only: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+            neighbours::run(&only);
             ExitCode::SUCCESS
         }
         Some("soak") => soak::run(&numbers),
         _ => {
-            eprintln!("expected: neighbours, or soak [CALLS [ATTACKS]]");
+            eprintln!("expected: neighbours [OPERATION…], or soak [CALLS [ATTACKS]]");
             ExitCode::FAILURE
         }
     }

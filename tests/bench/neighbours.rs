@@ -1,7 +1,7 @@
 //! What a well-behaved plugin notices of a hostile one beside it: `make neighbours` prints a table.
 //!
-//! A measurement, not a test: it asserts nothing. The host has a runtime of its own; clients and upstreams have another one, which
-//! shares the machine's processors with it.
+//! A measurement, not a test: it asserts nothing. Host, well-behaved clients with their upstream, and attackers with theirs have a
+//! runtime each, and share the machine's processors.
 
 use std::{
     sync::LazyLock,
@@ -23,6 +23,16 @@ static FLOOD: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 32 << 20].into());
 const ALONE: Duration = Duration::from_secs(3);
 const BESIDE: Duration = Duration::from_secs(5);
 
+/// How long nothing happens after an attack: a plugin that has computed much takes turns for a second, and connections are closed.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Loops at the same time, for the last line.
+const LOOPS: usize = 32;
+
+/// What a call of the hostile plugin may take, in milliseconds.
+const CPU_MS: u64 = 200;
+const WALL_MS: u64 = 2000;
+
 /// The neighbour's connections, and the attacker's.
 const NEIGHBOURS: usize = 4;
 const ATTACKERS: usize = 8;
@@ -39,42 +49,61 @@ fn attacks() -> Vec<(&'static str, &'static str, Value)> {
         ("10 000 requests", "ask-on", json!({"times": 10_000, "url": "http://upstream.test/small"})),
         ("giant reply", "giant-reply", json!({"times": 50})),
         ("aliased reply", "alias", Value::Null),
+        ("reply of many values", "reply", json!({"head": "[", "repeat": "0,", "times": 400_000, "tail": "0]"})),
+        ("reply that is no JSON", "bad-json", Value::Null),
+        ("giant header", "giant-headers", json!({})),
+        ("trap with an answer in hand", "trap-holding", flood.clone()),
         ("flood of answers", "fetch-and-keep", flood.clone()),
         ("never reading", "never-read", flood),
     ]
 }
 
-/// Prints the table.
-pub fn run() {
+/// Prints the table, of all attacks or of those with these operations.
+pub fn run(only: &[&str]) {
     let host_runtime = airlock::app::runtime().expect("a runtime");
     let outside = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let hostile = far_away();
     outside.block_on(async {
         let good = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"data": []}))).await;
-        let bad = Upstream::answering(answer).await;
+        let bad = hostile.spawn(Upstream::answering(answer)).await.expect("an upstream");
         let host = host_runtime.spawn(setup(&good, &bad).start()).await.expect("a host");
         measure(&host, ALONE).await;
         println!(
             "{:30} {:>7} {:>9} {:>9}  {:>7} {:>9} {:>9}  {:>6}",
             "attack", "calls", "p50 ms", "p99 ms", "calls", "p50 ms", "p99 ms", "ratio"
         );
-        for (name, operation, input) in attacks() {
+        for (name, operation, input) in attacks().into_iter().filter(|it| only.is_empty() || only.contains(&it.1)) {
             let alone = measure(&host, ALONE).await;
             let mut attackers = JoinSet::new();
             for _ in 0..ATTACKERS {
-                attackers.spawn(attack(host.rest(), operation, input.clone()));
+                attackers.spawn_on(attack(host.rest(), operation, input.clone()), hostile.handle());
             }
             let beside = measure(&host, BESIDE).await;
             attackers.shutdown().await;
+            tokio::time::sleep(PAUSE).await;
             let ratio = beside.p99 / alone.p99;
             println!("{name:30} {alone}  {beside}  {ratio:>6.2}");
         }
+        let longest = loops(&host).await;
+        println!("{LOOPS} loops at once, limits {CPU_MS} ms of processor and {WALL_MS} ms in all: the last ended after {longest:.0} ms");
     });
+    hostile.shutdown_background();
     host_runtime.shutdown_background();
 }
 
+/// What attackers and their upstream run on. Elsewhere they would have machines of their own; here they get the lowest priority, so
+/// that what is measured is the host and not their work.
+fn far_away() -> runtime::Runtime {
+    let mut runtime = runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().on_thread_start(|| {
+        rustix::process::nice(19).expect("a thread may always step back");
+    });
+    runtime.build().expect("a runtime")
+}
+
 fn setup(good: &Upstream, bad: &Upstream) -> Setup {
-    let limits = "cpu_ms = 200, wall_ms = 2000, requests = 10000";
-    Setup::hostile(&bad.url(), "no-secret", limits)
+    let limits = format!("cpu_ms = {CPU_MS}, wall_ms = {WALL_MS}, requests = 10000");
+    Setup::hostile(&bad.url(), "no-secret", &limits)
         .file("m3ter-orgusers.yaml", M3TER)
         .secret("M3TER_API_KEY", "no-secret")
         .config(&format!(
@@ -103,6 +132,20 @@ async fn attack(rest: Rest, operation: &'static str, input: Value) {
             input => rest.send("POST", &path, Some(input)).await,
         };
     }
+}
+
+/// How long the last of many loops goes on, in milliseconds.
+async fn loops(host: &TestHost) -> f64 {
+    let mut loops = JoinSet::new();
+    for _ in 0..LOOPS {
+        let rest = host.rest();
+        loops.spawn(async move {
+            let started = Instant::now();
+            rest.get("/hostile/loop").await;
+            started.elapsed().as_secs_f64() * 1000.0
+        });
+    }
+    loops.join_all().await.into_iter().fold(0.0, f64::max)
 }
 
 /// What the neighbour has seen.

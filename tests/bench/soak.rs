@@ -23,6 +23,10 @@ const ATTACKS: usize = 10_000;
 /// It ends in time, done or not.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// How long nothing happens before memory is looked at: the last guests are cleared away, connections closed, and what the
+/// allocator keeps at hand for a second is given back.
+const REST: Duration = Duration::from_secs(3);
+
 /// Connections.
 const CLIENTS: usize = 8;
 
@@ -64,16 +68,16 @@ pub async fn run(numbers: &[usize]) -> ExitCode {
     let host = Setup::hostile(&upstream.url(), "no-secret", limits).start().await;
     let worked = tokio::time::timeout(PATIENCE, async {
         work(&host, &upstream, calls / 10, attacks / 10).await;
-        let before = resident();
+        let before = at_rest().await;
         println!("before: {before} kB, after a warm-up of {} calls and {} attacks", calls / 10, attacks / 10);
         let started = Instant::now();
         // The levels in between tell a leak, which goes on, from what a busy moment leaves behind.
         for tenth in 1..=10 {
             work(&host, &upstream, calls / 10, attacks / 10).await;
-            println!("after {tenth} tenths: {} kB", resident());
+            println!("after {tenth} tenths: {} kB", at_rest().await);
         }
         println!("{calls} calls and {attacks} attacks in {:.0} s", started.elapsed().as_secs_f64());
-        (before, resident())
+        (before, at_rest().await)
     });
     let Ok((before, after)) = worked.await else {
         eprintln!("not done within {PATIENCE:?}");
@@ -133,6 +137,12 @@ async fn attack(rest: &Rest, operation: &str, input: &Value) {
         Value::Null => rest.get(&path).await,
         input => rest.send("POST", &path, Some(input)).await,
     };
+}
+
+/// The level that is left when nothing happens any more.
+async fn at_rest() -> u64 {
+    tokio::time::sleep(REST).await;
+    resident()
 }
 
 /// The resident memory of this process, in kilobytes.

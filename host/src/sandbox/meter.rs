@@ -4,114 +4,58 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Wake, Waker, ready},
     time::{Duration, Instant},
 };
 
+use futures::{FutureExt, future::BoxFuture, task::AtomicWaker};
 use rustix::time::{ClockId, clock_gettime};
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
-    task::block_in_place,
-};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, oneshot};
+
+use super::{lane::SlowLane, usage::Usage};
 
 /// What a call may compute before it has to take turns. 10 ms, two ticks: ten times what a compiled document needs.
 const AT_ONCE: Duration = Duration::from_millis(10);
-
-/// The window in which it is counted what all calls of a plugin compute. Those that compute more than three quarters of what the
-/// lane has to give take turns in it, as they could have nearly as much there. 100 ms: noticed before anybody has waited for long.
-const WINDOW: Duration = Duration::from_millis(100);
-
-/// How long a plugin that has computed more goes on taking turns. 1 s: a flood is one burst after the other.
-const AFTERWARDS: Duration = Duration::from_secs(1);
-
-/// What all calls of a plugin have computed lately.
-#[derive(Debug)]
-pub(super) struct Usage {
-    started: Instant,
-    /// The number of the window, and below it the microseconds in it, 32 bits each.
-    window: AtomicU64,
-    /// Until when they take turns, in milliseconds since `started`.
-    turns_until: AtomicU64,
-    /// What they can compute in a window without, in microseconds.
-    at_most: u64,
-    /// Where they wait among themselves: no more of them than the lane has places wait in the lane, so that it is the plugins that
-    /// take turns there, however many calls each has.
-    places: Arc<Semaphore>,
-}
-
-impl Usage {
-    /// None so far, of a plugin that takes turns in this lane.
-    pub(super) fn of_a_plugin_in(lane: &SlowLane) -> Self {
-        Self {
-            started: Instant::now(),
-            window: AtomicU64::new(0),
-            turns_until: AtomicU64::new(0),
-            at_most: (WINDOW * lane.places as u32 * 3 / 4).as_micros() as u64,
-            places: Arc::new(Semaphore::new(lane.places)),
-        }
-    }
-
-    fn add(&self, used: Duration, now: Instant) {
-        let now = self.millis(now);
-        let (number, used) = (now / WINDOW.as_millis() as u64, used.as_micros() as u64);
-        let sum = |window: u64| if window >> 32 == number { window + used } else { number << 32 | used };
-        let before = self.window.fetch_update(Relaxed, Relaxed, |window| Some(sum(window)));
-        let in_window = sum(before.unwrap_or_default()) & u64::from(u32::MAX);
-        if in_window > self.at_most {
-            self.turns_until.store(now + AFTERWARDS.as_millis() as u64, Relaxed);
-        }
-    }
-
-    pub(super) fn is_much(&self, now: Instant) -> bool {
-        self.millis(now) < self.turns_until.load(Relaxed)
-    }
-
-    fn millis(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.started).as_millis() as u64
-    }
-}
-
-/// The lane of the calls that compute for long, and of those whose plugin does: so many of them run at the same moment, in turns of
-/// a tick. The other threads stay free for everybody else, however many guests loop.
-#[derive(Clone)]
-pub(super) struct SlowLane {
-    places: usize,
-    free: Arc<Semaphore>,
-}
-
-impl SlowLane {
-    /// Half of the processors, so that the other half is free; one on a machine that has but one.
-    pub(super) fn of_this_machine() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::of((processors / 2).max(1))
-    }
-
-    fn of(places: usize) -> Self {
-        Self { places, free: Arc::new(Semaphore::new(places)) }
-    }
-}
 
 /// A future that is stopped when the time it has computed, not waited, passes a limit.
 ///
 /// Guest code and the host functions that it calls run only while the future is polled, and the engine's clock makes a guest return
 /// from each poll after a tick at most. So the sum over the polls is what the call has used, to a tick, whatever else the machine is
 /// doing: the thread's own clock doesn't count what other threads and processes used meanwhile.
-pub(super) struct Metered<F> {
-    future: Pin<Box<F>>,
+///
+/// A poll that has to take its turn happens on a thread of the lane; what has to be dropped when the call is given up is dropped
+/// there as well.
+pub(super) struct Metered<T: Send + 'static> {
+    place: Place<T>,
     used: Duration,
     limit: Duration,
     lane: SlowLane,
     usage: Arc<Usage>,
     turn: Option<Awaited>,
+    relay: Arc<Relay>,
+}
+
+/// Where the future is.
+enum Place<T> {
+    Here(BoxFuture<'static, T>),
+    /// On a thread of the lane, until its turn is over.
+    Away(oneshot::Receiver<Polled<T>>),
+    Done,
+}
+
+/// What has come of one poll.
+struct Polled<T> {
+    future: BoxFuture<'static, T>,
+    result: Poll<T>,
+    used: Duration,
 }
 
 /// The plugin's place, and the lane's.
 type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
-type Awaited = Pin<Box<dyn Future<Output = Result<Turn, AcquireError>> + Send>>;
+type Awaited = BoxFuture<'static, Result<Turn, AcquireError>>;
 
 /// The limit was passed.
 #[derive(Debug)]
@@ -120,9 +64,43 @@ pub(super) struct Overrun {
     pub(super) used: Duration,
 }
 
-impl<F: Future> Metered<F> {
-    pub(super) fn new(future: F, limit: Duration, lane: SlowLane, usage: Arc<Usage>) -> Self {
-        Self { future: Box::pin(future), used: Duration::ZERO, limit, lane, usage, turn: None }
+impl<T: Send + 'static> Metered<T> {
+    pub(super) fn new(
+        future: impl Future<Output = T> + Send + 'static,
+        limit: Duration,
+        lane: SlowLane,
+        usage: Arc<Usage>,
+    ) -> Self {
+        let (place, used) = (Place::Here(future.boxed()), Duration::ZERO);
+        Self { place, used, limit, lane, usage, turn: None, relay: Arc::default() }
+    }
+
+    /// Polls the future once, here or on a thread of the lane.
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Polled<T>> {
+        loop {
+            match std::mem::replace(&mut self.place, Place::Done) {
+                Place::Here(future) => match self.poll_turn(cx) {
+                    Poll::Ready(None) => return Poll::Ready(poll(future, cx)),
+                    Poll::Ready(Some(turn)) => self.place = Place::Away(self.send_away(future, turn)),
+                    Poll::Pending => {
+                        self.place = Place::Here(future);
+                        return Poll::Pending;
+                    }
+                },
+                Place::Away(mut polled) => {
+                    self.relay.caller.register(cx.waker());
+                    let Poll::Ready(polled) = polled.poll_unpin(cx) else {
+                        self.place = Place::Away(polled);
+                        return Poll::Pending;
+                    };
+                    if self.relay.has_called.load(SeqCst) {
+                        cx.waker().wake_by_ref();
+                    }
+                    return Poll::Ready(polled.expect("what fails in the sandbox is an error, no panic"));
+                }
+                Place::Done => panic!("polled after it was done"),
+            }
+        }
     }
 
     /// Waits for this call's turn, if it has to take turns. A turn lasts for one poll.
@@ -135,29 +113,32 @@ impl<F: Future> Metered<F> {
             let (own, free) = (usage.places.clone(), lane.free.clone());
             Box::pin(async move { Ok((own.acquire_owned().await?, free.acquire_owned().await?)) })
         });
-        let turn = ready!(awaited.as_mut().poll(cx));
+        let turn = ready!(awaited.poll_unpin(cx));
         self.turn = None;
         Poll::Ready(Some(turn.expect("never closed")))
     }
+
+    /// The turn is over with the poll, whether or not anybody waits for what comes of it.
+    fn send_away(&self, future: BoxFuture<'static, T>, turn: Turn) -> oneshot::Receiver<Polled<T>> {
+        self.relay.has_called.store(false, SeqCst);
+        let waker = Waker::from(self.relay.clone());
+        self.lane.run(move || {
+            let polled = poll(future, &mut Context::from_waker(&waker));
+            drop(turn);
+            polled
+        })
+    }
 }
 
-impl<F: Future> Future for Metered<F> {
-    type Output = Result<F::Output, Overrun>;
+impl<T: Send + 'static> Future for Metered<T> {
+    type Output = Result<T, Overrun>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let turn = ready!(self.poll_turn(cx));
-        let future = self.future.as_mut();
-        let measured = || {
-            let before = thread_time();
-            (future.poll(cx), thread_time().saturating_sub(before))
-        };
-        let (polled, used) = match turn {
-            Some(_) => aside(measured),
-            None => measured(),
-        };
+        let Polled { future, result, used } = ready!(self.poll_once(cx));
         self.used += used;
         self.usage.add(used, Instant::now());
-        match polled {
+        self.place = Place::Here(future);
+        match result {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending if self.used > self.limit => Poll::Ready(Err(Overrun { used: self.used })),
             Poll::Pending => Poll::Pending,
@@ -165,12 +146,34 @@ impl<F: Future> Future for Metered<F> {
     }
 }
 
-/// Does what may take long without a pause, so that nothing waits behind it: other tasks of the thread go to another one meanwhile.
-pub(super) fn aside<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|it| it.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
-        // There is no other thread.
-        _ => work(),
+impl<T: Send + 'static> Drop for Metered<T> {
+    /// Giving back the memory of a guest that has used much of it takes milliseconds.
+    fn drop(&mut self) {
+        if let Place::Here(future) = std::mem::replace(&mut self.place, Place::Done)
+            && self.usage.is_much(Instant::now())
+        {
+            drop(self.lane.run(move || drop(future)));
+        }
+    }
+}
+
+fn poll<T>(mut future: BoxFuture<'static, T>, cx: &mut Context<'_>) -> Polled<T> {
+    let before = thread_time();
+    let result = future.poll_unpin(cx);
+    Polled { future, result, used: thread_time().saturating_sub(before) }
+}
+
+/// Hands on to the call's task what wakes the future, and remembers it: while the future is away, its task has nothing to poll.
+#[derive(Default)]
+struct Relay {
+    caller: AtomicWaker,
+    has_called: AtomicBool,
+}
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.has_called.store(true, SeqCst);
+        self.caller.wake();
     }
 }
 
@@ -182,10 +185,13 @@ fn thread_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Mutex, thread};
+
     use super::*;
+    use crate::sandbox::usage::WINDOW;
 
     fn lane() -> SlowLane {
-        SlowLane::of(1)
+        SlowLane::of(1).unwrap()
     }
 
     fn fresh() -> Arc<Usage> {
@@ -238,28 +244,6 @@ mod tests {
         assert_eq!(long.await.unwrap(), 30);
     }
 
-    #[test]
-    fn a_plugin_that_computes_much_takes_turns_for_a_while() {
-        let ms = Duration::from_millis;
-        for (bursts, at, is_much) in [
-            // Within a window, and over two of them.
-            (&[(0, 50), (50, 25)][..], 60, false),
-            (&[(0, 50), (50, 26)], 60, true),
-            (&[(0, 50), (120, 50)], 130, false),
-            // For a second from the last time.
-            (&[(0, 80)], 999, true),
-            (&[(0, 80)], 1000, false),
-            (&[(0, 80), (500, 80)], 1499, true),
-            (&[(0, 80), (500, 70)], 1000, false),
-        ] {
-            let usage = Usage::of_a_plugin_in(&lane());
-            for (when, used) in bursts {
-                usage.add(ms(*used), usage.started + ms(*when));
-            }
-            assert_eq!(usage.is_much(usage.started + ms(at)), is_much, "{bursts:?} at {at}");
-        }
-    }
-
     #[tokio::test]
     async fn a_call_of_a_plugin_that_has_computed_much_waits_from_its_beginning() {
         let (lane, usage) = (lane(), fresh());
@@ -281,9 +265,9 @@ mod tests {
             usage.add(WINDOW, Instant::now());
         }
         let taken = lane.free.clone().acquire_owned().await.unwrap();
-        let order = std::sync::Mutex::new(Vec::new());
+        let order = Arc::new(Mutex::new(Vec::new()));
         let call = |usage: &Arc<Usage>, name| {
-            let order = &order;
+            let order = order.clone();
             let done = async move { order.lock().unwrap().push(name) };
             Box::pin(Metered::new(done, limit, lane.clone(), usage.clone()))
         };
@@ -294,5 +278,50 @@ mod tests {
         drop(taken);
         futures::future::join_all(calls).await;
         assert_eq!(order.lock().unwrap()[..3], ["many", "few", "many"]);
+    }
+
+    /// What wakes a future while it is away isn't lost, and what doesn't, doesn't have it polled.
+    #[tokio::test]
+    async fn a_future_is_polled_again_if_it_was_woken_while_it_was_away() {
+        let (lane, usage) = (lane(), fresh());
+        usage.add(WINDOW, Instant::now());
+        let here = thread::current().id();
+        let (sender, receiver) = oneshot::channel();
+        let work = async move {
+            assert_ne!(thread::current().id(), here);
+            tokio::task::yield_now().await;
+            receiver.await.unwrap()
+        };
+        let mut call = Box::pin(Metered::new(work, Duration::from_secs(10), lane, usage));
+        // It comes to rest where it waits for what isn't sent yet.
+        assert!(futures::poll!(&mut call).is_pending());
+        sender.send(7).unwrap();
+        assert_eq!(call.await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_is_dropped_on_a_thread_of_the_lane() {
+        struct Tells(Option<oneshot::Sender<thread::ThreadId>>);
+        impl Drop for Tells {
+            fn drop(&mut self) {
+                self.0.take().unwrap().send(thread::current().id()).ok();
+            }
+        }
+        for is_away in [false, true] {
+            let (lane, usage) = (lane(), fresh());
+            usage.add(WINDOW, Instant::now());
+            let (sender, dropped) = oneshot::channel();
+            let tells = Tells(Some(sender));
+            let work = async move {
+                let _held = tells;
+                std::future::pending::<()>().await;
+            };
+            let mut call = Box::pin(Metered::new(work, Duration::from_secs(10), lane, usage));
+            if is_away {
+                assert!(futures::poll!(&mut call).is_pending());
+            }
+            drop(call);
+            assert_ne!(dropped.await.unwrap(), thread::current().id(), "{is_away}");
+        }
     }
 }

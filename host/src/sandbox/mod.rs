@@ -7,12 +7,15 @@ mod body;
 mod convert;
 mod engine;
 mod json;
+mod lane;
 mod log;
 mod meter;
 mod state;
+mod usage;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
+use futures::{FutureExt, future::BoxFuture};
 use wasmtime::{
     Engine, Store, Trap,
     component::{Component, Linker},
@@ -22,8 +25,10 @@ pub use self::engine::{MAX_INSTANCES, MAX_MEMORY};
 use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
     json::Room,
-    meter::{Metered, Overrun, SlowLane, Usage, aside},
+    lane::SlowLane,
+    meter::{Metered, Overrun},
     state::{Outbound, State},
+    usage::Usage,
 };
 use crate::{
     contract::Description,
@@ -76,7 +81,7 @@ impl Sandbox {
     pub fn new() -> wasmtime::Result<Self> {
         let engine = engine::start()?;
         let linker = engine::linker(&engine)?;
-        Ok(Self { engine, linker, lane: SlowLane::of_this_machine() })
+        Ok(Self { engine, linker, lane: SlowLane::of_this_machine()? })
     }
 
     /// Compiles a component and links it. Takes seconds of processor time: not for an async thread.
@@ -95,17 +100,16 @@ impl Sandbox {
     /// # Errors
     /// As for any call; [`Failure::BadReply`] when the description can't be read.
     pub async fn describe(&self, guest: &Guest, allowance: Allowance) -> Result<Description, Failure> {
-        let mut call = Call::new(self, guest, allowance);
-        let described = call
-            .run(async |store| {
-                let capability = guest.linked.instantiate_async(&mut *store).await?;
-                let provider = capability.airlock_capability_provider();
-                provider.call_describe(&mut *store).await
-            })
-            .await?
-            .map_err(|failure| call.failure(failure))?;
-        let mut room = Room::of(call.limits.memory);
-        convert::description(described, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
+        let mut room = Room::of(allowance.limits.memory);
+        let linked = guest.linked.clone();
+        let described = self.run(guest, allowance, move |store| {
+            async move {
+                let capability = linked.instantiate_async(&mut *store).await?;
+                capability.airlock_capability_provider().call_describe(store).await
+            }
+            .boxed()
+        });
+        convert::description(described.await?, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
     }
 
     /// Carries out the allowance's operation in a fresh instance.
@@ -114,17 +118,45 @@ impl Sandbox {
     /// What the guest reports, what the mediator refused, and every limit that the call ran into.
     pub async fn call(&self, guest: &Guest, allowance: Allowance, input: String) -> Result<Reply, Failure> {
         let (operation, memory) = (allowance.operation.clone(), allowance.limits.memory);
-        let mut call = Call::new(self, guest, allowance);
-        let reply = call
-            .run(async |store| {
-                let capability = guest.linked.instantiate_async(&mut *store).await?;
+        let linked = guest.linked.clone();
+        let reply = self.run(guest, allowance, move |store| {
+            async move {
+                let capability = linked.instantiate_async(&mut *store).await?;
                 let provider = capability.airlock_capability_provider();
                 let reply = provider.call_call(&mut *store, &operation, &input).await?;
                 // Reading it is at the guest's expense too.
                 Ok(reply.map(|reply| read(reply, store.data_mut(), memory)))
-            })
-            .await?;
-        reply.map_err(|failure| call.failure(failure))?
+            }
+            .boxed()
+        });
+        reply.await?
+    }
+
+    /// Runs guest code in a store of its own until it is done or a limit is reached. Dropping the future stops the guest where it
+    /// stands.
+    async fn run<T: Send + 'static>(
+        &self,
+        guest: &Guest,
+        allowance: Allowance,
+        code: impl for<'a> FnOnce(&'a mut Store<State>) -> Run<'a, T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let limits = allowance.limits.clone();
+        let mut store = store(&self.engine, allowance);
+        let Limits { cpu, wall, .. } = limits;
+        // With the store, so that giving back what it holds is at the guest's expense.
+        let run = async move {
+            match code(&mut store).await {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(failure)) => Err(reported(failure, store.data())),
+                Err(trap) => Err(trapped(&trap, store.data(), &limits)),
+            }
+        };
+        let metered = Metered::new(run, cpu, self.lane.clone(), guest.usage.clone());
+        match tokio::time::timeout(wall, metered).await {
+            Err(_elapsed) => Err(Failure::WallDeadline { limit: wall }),
+            Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: cpu, used }),
+            Ok(Ok(result)) => result,
+        }
     }
 
     /// Instantiates an instrumented document runtime and gives it its plan: the first half of specialising it.
@@ -185,80 +217,29 @@ impl Allowance {
     }
 }
 
-/// One call in its store, with the limits around it.
-struct Call {
-    /// `None` when it is being dropped.
-    store: Option<Store<State>>,
-    limits: Limits,
-    lane: SlowLane,
-    usage: Arc<Usage>,
-    started: Instant,
+/// What guest code comes to: its result, what it reports as its failure, or a trap.
+type Run<'a, T> = BoxFuture<'a, wasmtime::Result<Result<T, wit::Failure>>>;
+
+/// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
+fn reported(failure: wit::Failure, state: &State) -> Failure {
+    convert::failure(failure, state.outbound.refusal())
 }
 
-impl Call {
-    fn new(sandbox: &Sandbox, guest: &Guest, allowance: Allowance) -> Self {
-        Self {
-            limits: allowance.limits.clone(),
-            lane: sandbox.lane.clone(),
-            usage: guest.usage.clone(),
-            started: Instant::now(),
-            store: Some(store(&sandbox.engine, allowance)),
-        }
+fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
+    if state.memory_was_denied() {
+        return Failure::MemoryLimit { limit: limits.memory };
     }
-
-    /// Runs guest code until it is done or a limit is reached. Dropping the future stops the guest where it stands.
-    async fn run<T>(&mut self, code: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
-        let left = self.limits.wall.saturating_sub(self.started.elapsed());
-        let store = self.store.as_mut().expect(KEPT);
-        let metered = Metered::new(code(store), self.limits.cpu, self.lane.clone(), self.usage.clone());
-        match tokio::time::timeout(left, metered).await {
-            Err(_elapsed) => Err(Failure::WallDeadline { limit: self.limits.wall }),
-            Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: self.limits.cpu, used }),
-            Ok(Ok(Err(trap))) => Err(self.trapped(&trap)),
-            Ok(Ok(Ok(value))) => Ok(value),
-        }
+    if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Failure::Busy { running: MAX_INSTANCES as usize };
     }
-
-    fn trapped(&self, trap: &wasmtime::Error) -> Failure {
-        if self.state().memory_was_denied() {
-            return Failure::MemoryLimit { limit: self.limits.memory };
-        }
-        if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
-            return Failure::Busy { running: MAX_INSTANCES as usize };
-        }
-        if is_surfeit(trap) {
-            return Failure::DataLimit { limit: self.limits.response };
-        }
-        let what = match trap.downcast_ref::<Trap>() {
-            Some(code) => format!("{code}: {trap:?}"),
-            None => format!("{trap:?}"),
-        };
-        Failure::Trapped { trap: what }
+    if is_surfeit(trap) {
+        return Failure::DataLimit { limit: limits.response };
     }
-
-    /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
-    fn failure(&self, failure: wit::Failure) -> Failure {
-        let refusal = self.state().outbound.refusal();
-        convert::failure(failure, refusal)
-    }
-
-    fn state(&self) -> &State {
-        self.store.as_ref().expect(KEPT).data()
-    }
-}
-
-/// Why a call has its store.
-const KEPT: &str = "it is taken when the call is dropped";
-
-impl Drop for Call {
-    /// Giving back the memory of a guest that has used much of it takes milliseconds.
-    fn drop(&mut self) {
-        let store = self.store.take();
-        match self.usage.is_much(Instant::now()) {
-            true => aside(|| drop(store)),
-            false => drop(store),
-        }
-    }
+    let what = match trap.downcast_ref::<Trap>() {
+        Some(code) => format!("{code}: {trap:?}"),
+        None => format!("{trap:?}"),
+    };
+    Failure::Trapped { trap: what }
 }
 
 /// Makes the host's own of what a guest replies, in no more memory than the guest was granted.

@@ -1,0 +1,98 @@
+//! What the calls of a plugin have computed lately, all together: whether they have to take turns.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+
+use super::lane::SlowLane;
+
+/// The window in which it is counted what all calls of a plugin compute. Those that compute more than three quarters of what the
+/// lane has to give take turns in it, as they could have nearly as much there. 100 ms: noticed before anybody has waited for long.
+pub(super) const WINDOW: Duration = Duration::from_millis(100);
+
+/// How long a plugin that has computed more goes on taking turns. 1 s: a flood is one burst after the other.
+const AFTERWARDS: Duration = Duration::from_secs(1);
+
+/// What all calls of a plugin have computed lately.
+#[derive(Debug)]
+pub(super) struct Usage {
+    started: Instant,
+    /// The number of the window, and below it the microseconds in it, 32 bits each.
+    window: AtomicU64,
+    /// Until when they take turns, in milliseconds since `started`.
+    turns_until: AtomicU64,
+    /// What they can compute in a window without, in microseconds.
+    at_most: u64,
+    /// Where they wait among themselves: no more of them than the lane has places wait in the lane, so that it is the plugins that
+    /// take turns there, however many calls each has.
+    pub(super) places: Arc<Semaphore>,
+}
+
+impl Usage {
+    /// None so far, of a plugin that takes turns in this lane.
+    pub(super) fn of_a_plugin_in(lane: &SlowLane) -> Self {
+        Self {
+            started: Instant::now(),
+            window: AtomicU64::new(0),
+            turns_until: AtomicU64::new(0),
+            at_most: (WINDOW * lane.places as u32 * 3 / 4).as_micros() as u64,
+            places: Arc::new(Semaphore::new(lane.places)),
+        }
+    }
+
+    pub(super) fn add(&self, used: Duration, now: Instant) {
+        let now = self.millis(now);
+        let (number, used) = (now / WINDOW.as_millis() as u64, used.as_micros() as u64);
+        let sum = |window: u64| if window >> 32 == number { window + used } else { number << 32 | used };
+        let before = self.window.fetch_update(Relaxed, Relaxed, |window| Some(sum(window)));
+        let in_window = sum(before.unwrap_or_default()) & u64::from(u32::MAX);
+        if in_window > self.at_most {
+            self.turns_until.store(now + AFTERWARDS.as_millis() as u64, Relaxed);
+        }
+    }
+
+    pub(super) fn is_much(&self, now: Instant) -> bool {
+        self.millis(now) < self.turns_until.load(Relaxed)
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_millis() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane() -> SlowLane {
+        SlowLane::of(1).unwrap()
+    }
+
+    #[test]
+    fn a_plugin_that_computes_much_takes_turns_for_a_while() {
+        let ms = Duration::from_millis;
+        for (bursts, at, is_much) in [
+            // Within a window, and over two of them.
+            (&[(0, 50), (50, 25)][..], 60, false),
+            (&[(0, 50), (50, 26)], 60, true),
+            (&[(0, 50), (120, 50)], 130, false),
+            // For a second from the last time.
+            (&[(0, 80)], 999, true),
+            (&[(0, 80)], 1000, false),
+            (&[(0, 80), (500, 80)], 1499, true),
+            (&[(0, 80), (500, 70)], 1000, false),
+        ] {
+            let usage = Usage::of_a_plugin_in(&lane());
+            for (when, used) in bursts {
+                usage.add(ms(*used), usage.started + ms(*when));
+            }
+            assert_eq!(usage.is_much(usage.started + ms(at)), is_much, "{bursts:?} at {at}");
+        }
+    }
+}
