@@ -47,7 +47,8 @@ const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "tran
 
 /// Makes the header of the request that is sent from the guest's. The length is the body's business.
 pub(super) fn outgoing(mut headers: HeaderMap) -> HeaderMap {
-    remove_where(&mut headers, |name| is_listed(name, DROPPED));
+    let named = named_by_connection(&headers);
+    remove_where(&mut headers, |name| named.contains(name) || is_listed(name, DROPPED));
     // A secret can't be found in a compressed answer, nor its true size seen.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
@@ -74,9 +75,17 @@ impl Bounds {
     }
 }
 
-/// Takes out of an answer what was meant for this connection only.
+/// Takes out of an answer what was meant for this connection only, which is also what its `Connection` says (RFC 9110, 7.6.1).
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    remove_where(headers, |name| is_listed(name, HOP_BY_HOP));
+    let named = named_by_connection(headers);
+    remove_where(headers, |name| named.contains(name) || is_listed(name, HOP_BY_HOP));
+}
+
+/// The fields that `Connection` names. A word that can't be a field's name names none.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes);
+    let words = values.flat_map(|value| value.split(|byte| *byte == b','));
+    words.filter_map(|word| HeaderName::from_bytes(word.trim_ascii()).ok()).collect()
 }
 
 /// Whether a plugin may have a credential put into this field. Not into those with which it could redirect or reframe a request.
@@ -141,6 +150,34 @@ mod tests {
         for name in ["accept", "content-type", "cookie", "if-none-match", "range", "user-agent", "x-api-key"] {
             check(&[(name, "x")], &[(name, "x")]);
         }
+    }
+
+    #[test]
+    fn what_connection_names_stays_on_its_connection() {
+        for (fields, left) in [
+            (&[("connection", "X-Hop, close"), ("x-hop", "1"), ("x-end", "2")][..], &[("x-end", "2")][..]),
+            (
+                &[("connection", "x-a"), ("connection", " ,\tX-B,"), ("x-a", "1"), ("x-b", "2"), ("x-ab", "3")],
+                &[("x-ab", "3")],
+            ),
+            (&[("connection", "x y, \u{e9}, "), ("x", "1"), ("y", "2")], &[("x", "1"), ("y", "2")]),
+            (&[("x-hop", "connection")], &[("x-hop", "connection")]),
+        ] {
+            let mut answer = HeaderMap::new();
+            for (name, value) in fields {
+                let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                answer.append(name.parse::<HeaderName>().unwrap(), value);
+            }
+            let guests = answer.clone();
+            remove_hop_by_hop(&mut answer);
+            assert_eq!(answer, map(left), "{fields:?}");
+            let mut sent = outgoing(guests);
+            sent.remove("accept-encoding");
+            sent.remove("user-agent");
+            assert_eq!(sent, map(left), "{fields:?}");
+        }
+        // What the host itself adds isn't the guest's to take away.
+        check(&[("connection", "accept-encoding, user-agent"), ("user-agent", "guest")], &[]);
     }
 
     #[test]
