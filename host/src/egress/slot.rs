@@ -111,6 +111,14 @@ mod tests {
         slot.replace(new);
         assert!(slot.look().is_none());
 
+        // As long as before, and as old.
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        write("six");
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert_eq!(slot.look().unwrap().unwrap().expose(), "six");
+        write("two");
+        assert!(slot.look().is_none(), "it was never put in place");
+
         // What can't be used is told once, and once more when the file has changed again.
         write("");
         assert!(slot.look().unwrap().is_err());

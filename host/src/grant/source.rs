@@ -128,14 +128,16 @@ impl Stored {
     }
 }
 
-/// What tells one state of a file from the next: the time of its change, its length, and which file it is. Links are followed, so
-/// that a link that points elsewhere is a change.
+/// What tells one state of a file from the next: the times of its change, its length, and which file it is. Links are followed, so
+/// that a link that points elsewhere is a change. Of the times one can be set back by whoever writes the file, as copying with
+/// `cp -p` does; the other is the system's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp(Option<FileStamp>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileStamp {
     modified: Option<SystemTime>,
+    changed: SystemTime,
     length: u64,
     device: u64,
     inode: u64,
@@ -145,6 +147,7 @@ impl FileStamp {
     fn of(metadata: &Metadata) -> Self {
         Self {
             modified: metadata.modified().ok(),
+            changed: changed(metadata),
             length: metadata.len(),
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -152,11 +155,17 @@ impl FileStamp {
     }
 }
 
+/// When the system last saw a change. Before 1970 there was none.
+fn changed(metadata: &Metadata) -> SystemTime {
+    let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, u32::try_from(metadata.ctime_nsec()).unwrap_or(0))
+}
+
 impl Stamp {
     /// Whether the file was changed so shortly before `now` that the next change could leave the same stamp.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
-        let modified = self.0.and_then(|stamp| stamp.modified);
-        modified.is_some_and(|modified| now.duration_since(modified).is_ok_and(|age| age < SETTLED))
+        let times = self.0.into_iter().flat_map(|stamp| stamp.modified.into_iter().chain([stamp.changed]));
+        times.into_iter().any(|time| now.duration_since(time).is_ok_and(|age| age < SETTLED))
     }
 }
 
@@ -226,6 +235,11 @@ mod tests {
         fs::write(&first, "three").unwrap();
         let longer = stored.stamp();
         assert_ne!(longer, stamp);
+        // Whoever sets the time back doesn't hide that.
+        File::options().write(true).open(&first).unwrap().set_modified(SystemTime::UNIX_EPOCH + SETTLED).unwrap();
+        let set_back = stored.stamp();
+        assert!(set_back.is_fresh(SystemTime::now()));
+        assert_ne!(set_back, longer);
         fs::remove_file(&link).unwrap();
         let gone = stored.stamp();
         assert_ne!(gone, longer);
