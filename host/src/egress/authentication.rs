@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     digest::Answered,
+    policy::Permitted,
     refusal::{Refusal, TokenFault},
     scrub::Patterns,
     vault::{Keyring, Prepared, Vault},
@@ -19,6 +20,7 @@ use super::{
 pub(super) struct Authentication<'vault> {
     vault: &'vault Arc<Vault>,
     upstream: usize,
+    origin: String,
     deadline: Instant,
     keyring: Arc<Keyring>,
     answered: Option<Answered>,
@@ -31,14 +33,19 @@ pub(super) struct Authentication<'vault> {
 pub(super) struct TooLong;
 
 impl<'vault> Authentication<'vault> {
-    /// Once per request, before it is sent to the given declared upstream. It waits for a token where one is needed.
-    pub(super) async fn begin(vault: &'vault Arc<Vault>, upstream: usize, deadline: Instant) -> Result<Self, Refusal> {
+    /// Once per request, before it is sent where it may be. It waits for a token where one is needed.
+    pub(super) async fn begin(
+        vault: &'vault Arc<Vault>,
+        permitted: &Permitted,
+        deadline: Instant,
+    ) -> Result<Self, Refusal> {
+        let (upstream, origin) = (permitted.upstream(), permitted.origin());
         let keyring = vault.keyring(upstream, deadline).await?;
         if keyring.upstream(upstream).is_none() {
             let host = vault.token_host(upstream).to_owned();
             return Err(Refusal::Token { host, fault: TokenFault::Malformed });
         }
-        Ok(Self { vault, upstream, deadline, keyring, answered: None, is_repeated: false })
+        Ok(Self { vault, upstream, origin, deadline, keyring, answered: None, is_repeated: false })
     }
 
     fn prepared(&self) -> &Prepared {
@@ -53,8 +60,9 @@ impl<'vault> Authentication<'vault> {
             request.uri = with_query(&request.uri, &query).map_err(|_| TooLong)?;
         }
         let target = request.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let challenge = self.vault.challenge(self.upstream);
-        let answer = credentials.account().and_then(|account| challenge.answer(account, &request.method, target));
+        let challenges = self.vault.challenges(self.upstream);
+        let account = credentials.account();
+        let answer = account.and_then(|account| challenges.answer(&self.origin, account, &request.method, target));
         self.answered = answer.map(|(value, answered)| {
             request.headers.insert(header::AUTHORIZATION, value);
             answered
@@ -86,7 +94,8 @@ impl<'vault> Authentication<'vault> {
 
     fn has_new_challenge(&self, headers: &HeaderMap) -> bool {
         let is_asked_for = self.prepared().credentials.account().is_some();
-        is_asked_for && self.vault.challenge(self.upstream).renew(headers, self.answered.as_ref())
+        let challenges = self.vault.challenges(self.upstream);
+        is_asked_for && challenges.renew(&self.origin, headers, self.answered.as_ref())
     }
 
     /// Throws away the tokens that were refused. False where there are none, or where that wouldn't help.

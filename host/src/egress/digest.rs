@@ -3,7 +3,7 @@
 //! Only `qop=auth` is answered. Without it (RFC 2069) an answer can be replayed, and `auth-int` would need every body in memory.
 //! When to ask and when to give up is decided in `authentication`.
 
-use std::sync::Mutex;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_auth::{
@@ -15,9 +15,14 @@ use zeroize::Zeroizing;
 
 use super::credentials::Account;
 
-/// The challenge that one upstream has posed last. It is answered in advance until the upstream poses another.
+/// Origins of one declared upstream whose challenges are kept. 64: without a star there is one, and behind a star those that are in
+/// use; one that is forgotten is asked for anew, at the cost of one more request.
+const MAX_ORIGINS: usize = 64;
+
+/// The challenges that the origins of one declared upstream have posed last: behind a star each server has its own, and what one has
+/// posed isn't answered to another. Each is answered in advance until its origin poses another.
 #[derive(Default)]
-pub(super) struct Challenge(Mutex<Option<DigestClient>>);
+pub(super) struct Challenges(Mutex<BTreeMap<String, DigestClient>>);
 
 /// Which challenge a request has answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,12 +30,18 @@ pub(super) struct Answered {
     nonce: String,
 }
 
-impl Challenge {
+impl Challenges {
     /// The `Authorization` header of a request, counted as one more use of the challenge's nonce. `None` where there is no
     /// challenge yet, or none that can be answered.
-    pub(super) fn answer(&self, account: &Account, method: &Method, target: &str) -> Option<(HeaderValue, Answered)> {
-        let mut challenge = self.0.lock().expect("no panic while held");
-        let client = challenge.as_mut()?;
+    pub(super) fn answer(
+        &self,
+        origin: &str,
+        account: &Account,
+        method: &Method,
+        target: &str,
+    ) -> Option<(HeaderValue, Answered)> {
+        let mut challenges = self.0.lock().expect("no panic while held");
+        let client = challenges.get_mut(origin)?;
         let text = client.respond(&PasswordParams {
             username: account.user.expose(),
             password: account.password.expose(),
@@ -46,13 +57,17 @@ impl Challenge {
 
     /// Takes the challenge out of a refused request's answer. True where it is worth answering: it isn't the one that the request
     /// has answered already, unless the upstream says that only the nonce was too old.
-    pub(super) fn renew(&self, headers: &HeaderMap, answered: Option<&Answered>) -> bool {
+    pub(super) fn renew(&self, origin: &str, headers: &HeaderMap, answered: Option<&Answered>) -> bool {
         let Some(client) = strongest(headers) else {
             return false;
         };
         let is_new = client.stale() || answered.is_none_or(|answered| answered.nonce != client.nonce());
         if is_new {
-            *self.0.lock().expect("no panic while held") = Some(client);
+            let mut challenges = self.0.lock().expect("no panic while held");
+            if challenges.len() == MAX_ORIGINS && !challenges.contains_key(origin) {
+                challenges.pop_first();
+            }
+            challenges.insert(origin.to_owned(), client);
         }
         is_new
     }
@@ -171,12 +186,14 @@ mod tests {
 
     #[test]
     fn a_nonce_is_counted_and_answered_once_per_request() {
-        let challenge = Challenge::default();
-        let answer = || challenge.answer(&account(), &Method::GET, "/x?a=b");
+        const ORIGIN: &str = "https://a.example";
+        let challenges = Challenges::default();
+        let answer = || challenges.answer(ORIGIN, &account(), &Method::GET, "/x?a=b");
+        let renew = |headers: &HeaderMap, answered| challenges.renew(ORIGIN, headers, answered);
         assert!(answer().is_none());
 
         let first = headers(&["Digest realm=\"r\", nonce=\"one\", qop=\"auth\", algorithm=SHA-256"]);
-        assert!(challenge.renew(&first, None));
+        assert!(renew(&first, None));
         let (header, answered) = answer().unwrap();
         assert!(header.is_sensitive());
         assert_eq!((parameter(&header, "nc"), parameter(&header, "uri")), ("00000001".into(), "/x?a=b".into()));
@@ -185,13 +202,30 @@ mod tests {
         assert_ne!(parameter(&again, "cnonce"), parameter(&header, "cnonce"));
 
         // The same challenge once more: the password is wrong.
-        assert!(!challenge.renew(&first, Some(&answered)));
-        assert!(!challenge.renew(&HeaderMap::new(), Some(&answered)));
+        assert!(!renew(&first, Some(&answered)));
+        assert!(!renew(&HeaderMap::new(), Some(&answered)));
         let stale = headers(&["Digest realm=\"r\", nonce=\"one\", qop=\"auth\", algorithm=SHA-256, stale=true"]);
-        assert!(challenge.renew(&stale, Some(&answered)));
+        assert!(renew(&stale, Some(&answered)));
         let next = headers(&["Digest realm=\"r\", nonce=\"two\", qop=\"auth\", algorithm=SHA-256"]);
-        assert!(challenge.renew(&next, Some(&answered)));
+        assert!(renew(&next, Some(&answered)));
         let (header, _) = answer().unwrap();
         assert_eq!((parameter(&header, "nc"), parameter(&header, "nonce")), ("00000001".into(), "two".into()));
+    }
+    #[test]
+    fn what_one_origin_poses_is_not_answered_to_another() {
+        let challenges = Challenges::default();
+        let posed = |nonce: usize| headers(&[&format!("Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\"")]);
+        let answer = |origin: &str| challenges.answer(origin, &account(), &Method::GET, "/");
+        let origin = |number: usize| format!("https://{number:02}.example");
+        assert!(challenges.renew(&origin(0), &posed(0), None));
+        assert!(answer(&origin(1)).is_none());
+        for number in 1..=MAX_ORIGINS {
+            assert!(challenges.renew(&origin(number), &posed(number), None));
+        }
+        assert!(answer(&origin(0)).is_none(), "one too many: the first is forgotten");
+        for number in 1..=MAX_ORIGINS {
+            let (header, _) = answer(&origin(number)).unwrap();
+            assert_eq!(parameter(&header, "nonce"), number.to_string());
+        }
     }
 }

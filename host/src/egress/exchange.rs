@@ -154,7 +154,7 @@ impl Egress {
         let admission = self.admit(wanted, &permitted)?;
         let authentication = match authentication {
             Some(begun) => begun,
-            None => authentication.insert(Authentication::begin(&self.vault, permitted.upstream(), deadline).await?),
+            None => authentication.insert(Authentication::begin(&self.vault, &permitted, deadline).await?),
         };
 
         let parts = wanted.finish(&permitted, authentication)?;

@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     audit::AUDIT,
     credentials::{Credentials, Secrets},
-    digest::Challenge,
+    digest::Challenges,
     grant_error::Problem,
     oauth2, policy,
     refusal::{Refusal, TokenFault},
@@ -59,7 +59,7 @@ struct Declared {
     credentials: Vec<Credential>,
     /// The names of the secrets that are tokens.
     tokens: Vec<String>,
-    challenge: Challenge,
+    challenges: Challenges,
 }
 
 #[derive(Default)]
@@ -151,9 +151,9 @@ impl Vault {
         Ok(self.keyring.load_full())
     }
 
-    /// The challenge that the upstream has posed last.
-    pub(super) fn challenge(&self, upstream: usize) -> &Challenge {
-        &self.declared[upstream].challenge
+    /// The challenges that the upstream's origins have posed last.
+    pub(super) fn challenges(&self, upstream: usize) -> &Challenges {
+        &self.declared[upstream].challenges
     }
 
     /// The endpoint of an upstream's first token, for messages.
@@ -334,7 +334,7 @@ impl Declared {
                 }
             }
         }
-        Self { credentials, tokens, challenge: Challenge::default() }
+        Self { credentials, tokens, challenges: Challenges::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::grant::Pattern;
 
 const UNAUTHORIZED: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 6\r\nwww-authenticate: ";
 
@@ -159,4 +160,28 @@ fn what_is_missing_is_told_all_at_once() {
          PASSWORD: secret file /nowhere/password: No such file or directory (os error 2)\nadd to airlock.toml:\n[grants.demo]\n\
          secrets.KEY = { env = \"KEY\" }\nsecrets.USER = { env = \"USER\" }"
     );
+}
+
+#[tokio::test]
+async fn each_host_behind_a_star_poses_its_own_challenge() {
+    let (one, other) = (digesting(9).await, digesting(9).await);
+    let hosts = ["one.api.example", "two.api.example"];
+    let to = |host: &str, fake: &Fake| Rewrite { from: at(&format!("http://{host}")), to: at(&fake.url("")) };
+    let mut grant = Grant { hosts: vec![Pattern::parse("http://*.api.example").unwrap()], ..Grant::default() };
+    grant.rewrites = vec![to(hosts[0], &one), to(hosts[1], &other)];
+    grant.secrets = ["USER", "PASSWORD"]
+        .map(|name| (name.to_owned(), Source::value(Secret::new(format!("the value of {name}")))))
+        .into();
+    let upstream = declared("http://*.api.example", vec![account(Placement::Digest)]);
+    let egress = Egress::new("demo", &grant, &[upstream]).unwrap();
+    for _ in 0..3 {
+        for host in hosts {
+            assert_eq!(get(&egress, &format!("http://{host}/")).await.unwrap().status(), 200);
+        }
+    }
+    for fake in [&one, &other] {
+        let seen = fake.requests.lock().unwrap().clone();
+        let counts: Vec<_> = seen.iter().map(|request| parameter(request, "nc")).collect();
+        assert_eq!(counts, ["", "00000001", "00000002", "00000003"]);
+    }
 }
