@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{Method, Uri};
 use tokio::time::Instant;
 
-use super::{Context, refusal::Refusal};
+use super::{Context, refusal::Refusal, transport::Sent};
 
 /// The place of a request in what the guest has asked for.
 #[derive(Clone, Copy, Debug)]
@@ -65,15 +65,21 @@ impl Audit {
         &self.host
     }
 
-    pub(super) fn address(&mut self, address: &impl ToString) {
-        self.address = Some(address.to_string());
+    /// Notes whom it was sent to, as far as it got.
+    pub(super) fn sent(&mut self, sent: &Sent) {
+        self.address = sent.address();
+    }
+
+    /// Notes that this rule forbids it.
+    pub(super) fn denied(&mut self, rule: &'static str) {
+        self.decision = rule;
+        self.outcome = "denied";
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         match refusal {
             Refusal::Denied(_) | Refusal::RateLimited { .. } | Refusal::CircuitOpen { .. } => {
-                self.decision = refusal.name();
-                self.outcome = "denied";
+                self.denied(refusal.name())
             }
             _ => self.outcome = refusal.name(),
         }

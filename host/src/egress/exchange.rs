@@ -21,7 +21,7 @@ use super::{
     response::{self, Terms},
     retry::{self, Moment},
     scrub::Patterns,
-    transport::{BoxError, Failure, Sent},
+    transport::{BoxError, Failure},
 };
 
 /// What is asked for: at first the guest's own request, then what a redirect makes of it.
@@ -158,12 +158,10 @@ impl Egress {
         };
 
         let parts = wanted.finish(&permitted, authentication)?;
-        let Sent { answer, peer } = self.transport.send(Request::from_parts(parts, wanted.body.take()), deadline).await;
-        match (&answer, peer) {
-            (Err(Failure::NotPublic(address) | Failure::DeniedAddress(address)), _) => audit.address(address),
-            (_, Some(peer)) => audit.address(&peer),
-            _ => {}
-        }
+        let request = Request::from_parts(parts, wanted.body.take());
+        let sent = self.transport.send(request, deadline).await;
+        audit.sent(&sent);
+        let answer = sent.answer;
         if let Some(fault) = wanted.body.fault() {
             return Err(fault);
         }

@@ -3,7 +3,7 @@
 //! Nothing is kept here: when a token is fetched, and how often, is decided in `token`. What an endpoint says beyond the token
 //! goes nowhere, neither to callers nor into the log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri, header};
@@ -13,6 +13,8 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{
+    Context,
+    audit::{Audit, Step},
     credentials::basic,
     refusal::TokenFault,
     spellings::form_encoded,
@@ -44,26 +46,47 @@ pub(super) struct Fetched {
     pub(super) lifetime: Duration,
 }
 
-/// Asks an endpoint for a token.
+/// Asks an endpoint for a token, on behalf of what `context` names: it has a line of its own in the audit.
 pub(super) async fn fetch(
+    plugin: &Arc<str>,
     transport: &Transport,
     client: &ClientCredentials,
     secret: &Secret,
+    context: &Context,
 ) -> Result<Fetched, TokenFault> {
-    let deadline = Instant::now() + TOKEN_TIMEOUT;
-    let sent = transport.send(request(client, secret), deadline).await;
+    let request = request(client, secret);
+    let mut audit = Audit::begin(plugin, context, Step { hop: 0, attempt: 1 }, request.method(), request.uri());
+    let fetched = ask(transport, request, context.deadline, &mut audit).await;
+    match &fetched {
+        Ok(_) => audit.ended("complete"),
+        Err(fault @ TokenFault::PrivateAddress) => audit.denied(fault.name()),
+        Err(fault) => audit.ended(fault.name()),
+    }
+    fetched
+}
+
+async fn ask(
+    transport: &Transport,
+    request: Request<RequestBody>,
+    deadline: Instant,
+    audit: &mut Audit,
+) -> Result<Fetched, TokenFault> {
+    let sent = transport.send(request, deadline).await;
+    audit.sent(&sent);
     let answer = sent.answer.map_err(|failure| match failure {
         Failure::NotPublic(_) | Failure::DeniedAddress(_) => TokenFault::PrivateAddress,
         Failure::Unavailable(fault) => TokenFault::Unavailable(fault),
         Failure::TimedOut(_) => TokenFault::TimedOut,
         Failure::RequestBroken => TokenFault::Malformed,
     })?;
+    audit.answered(answer.status().as_u16());
     if !answer.status().is_success() {
         return Err(TokenFault::Status(answer.status().as_u16()));
     }
     let body = timeout_at(deadline, Limited::new(answer.into_body(), MAX_ANSWER).collect()).await;
-    let body = body.map_err(|_| TokenFault::TimedOut)?.map_err(|_| TokenFault::Malformed)?;
-    read(&body.to_bytes()).ok_or(TokenFault::Malformed)
+    let body = body.map_err(|_| TokenFault::TimedOut)?.map_err(|_| TokenFault::Malformed)?.to_bytes();
+    audit.received(body.len());
+    read(&body).ok_or(TokenFault::Malformed)
 }
 
 fn request(client: &ClientCredentials, secret: &Secret) -> Request<RequestBody> {

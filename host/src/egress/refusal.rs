@@ -166,6 +166,18 @@ pub enum TokenFault {
     Malformed,
 }
 
+impl TokenFault {
+    /// A stable name for the audit. An answer without a token is one and the same there: its status stands beside it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::TimedOut => "timed-out",
+            Self::PrivateAddress => Rule::PrivateAddress.name(),
+            Self::Status(_) | Self::Malformed => "no-token",
+        }
+    }
+}
+
 /// What took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wait {

@@ -80,6 +80,16 @@ pub(super) struct Sent {
 }
 
 /// The client of one plugin: connections are never shared between plugins, and end with the plugin.
+impl Sent {
+    /// The peer's address with its port; the refused one where there is no peer for that reason.
+    pub(super) fn address(&self) -> Option<String> {
+        match (&self.answer, self.peer) {
+            (Err(Failure::NotPublic(address) | Failure::DeniedAddress(address)), _) => Some(address.to_string()),
+            (_, peer) => peer.map(|peer| peer.to_string()),
+        }
+    }
+}
+
 pub(super) struct Transport {
     client: Client<LimitedConnector, RequestBody>,
     first_byte: Option<Duration>,

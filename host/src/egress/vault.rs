@@ -18,11 +18,12 @@ use tokio::{
 };
 
 use super::{
-    audit::AUDIT,
+    Context,
     credentials::{Credentials, Secrets},
     digest::Challenges,
     grant_error::Problem,
-    oauth2, policy,
+    oauth2::{self, TOKEN_TIMEOUT},
+    policy,
     refusal::{Refusal, TokenFault},
     scrub::{self, Patterns},
     slot::Slot,
@@ -276,17 +277,10 @@ impl Vault {
         let owned = name.to_owned();
         let secret = self.off_workers(move |vault| vault.stores().clients[&owned].value().clone()).await;
         let secret = secret.expect("a plugin whose token has no client secret isn't loaded");
-        let fetched = oauth2::fetch(&self.transport, &source.client, &secret).await;
-        let ms = asked_at.elapsed().as_millis() as u64;
-        let outcome = match &fetched {
-            Ok(_) => "complete".to_owned(),
-            Err(fault) => fault.to_string(),
-        };
-        tracing::info!(
-            target: AUDIT,
-            plugin = &*self.plugin, secret = name, host = source.host(), outcome, ms, "token request",
-        );
-        let result = match fetched {
+        // The token is for whoever needs it next. No operation has a colon in its name.
+        let operation = format!("token:{name}").into();
+        let context = Context { operation, caller: "host".into(), deadline: Instant::now() + TOKEN_TIMEOUT };
+        let result = match oauth2::fetch(&self.plugin, &self.transport, &source.client, &secret, &context).await {
             Ok(fetched) => {
                 warn_if_short(&self.plugin, name, &fetched.token);
                 source.succeed(fetched, asked_at);

@@ -12,19 +12,29 @@ use super::*;
 use crate::grant::{ClientAuthentication, ClientCredentials, Stored, TokenUrl};
 
 fn with_token(base_url: &str, token_url: &str, authentication: ClientAuthentication, client_secret: &str) -> Egress {
-    let client = ClientCredentials {
+    let client = token_client(token_url, authentication, client_secret);
+    Egress::new("demo", &granting(base_url, client), &[bearer(base_url)]).unwrap()
+}
+
+fn token_client(token_url: &str, authentication: ClientAuthentication, client_secret: &str) -> ClientCredentials {
+    ClientCredentials {
         token_url: TokenUrl::parse(token_url).unwrap(),
         client_id: "me".to_owned(),
         client_secret: Stored::Value(Secret::new(client_secret.to_owned())),
         scope: None,
         audience: None,
         authentication,
-    };
+    }
+}
+
+fn granting(base_url: &str, client: ClientCredentials) -> Grant {
     let secrets = [("TOKEN".to_owned(), Source::OAuth2(Box::new(client)))].into();
-    let grant = Grant { hosts: vec![at(base_url).into()], secrets, ..Grant::default() };
+    Grant { hosts: vec![at(base_url).into()], secrets, ..Grant::default() }
+}
+
+fn bearer(base_url: &str) -> Upstream {
     let value = "Bearer {{TOKEN}}".to_owned();
-    let credential = Credential { placement: Placement::Header("authorization".into()), value };
-    Egress::new("demo", &grant, &[declared(base_url, vec![credential])]).unwrap()
+    declared(base_url, vec![Credential { placement: Placement::Header("authorization".into()), value }])
 }
 
 /// Everything that is logged on this thread, by any crate, from the time when it was started.
@@ -135,14 +145,51 @@ async fn each_token_request_is_one_line_in_the_log_and_neither_token_nor_client_
         let egress = with_token(&fake.url(""), &endpoint.url("/token"), authentication, client_secret);
         text(get(&egress, &fake.url("/")).await).await.unwrap();
         assert!(fake.last_request().contains(token));
-        let line =
-            r#"airlock::audit: token request plugin="demo" secret="TOKEN" host="127.0.0.1" outcome="complete" ms="#;
+        let line = format!(
+            r#"airlock::audit: outbound request plugin="demo" operation="token:TOKEN" caller="host" hop=0 attempt=1 method="POST" host="127.0.0.1" path="/token" address="{}" decision="permitted" outcome="complete" status=200 bytes={} ms="#,
+            endpoint.address,
+            answer.len()
+        );
         let log = log.text();
-        assert_eq!(log.matches(line).count(), 1, "{log}");
+        assert_eq!(log.matches(&line).count(), 1, "{log}");
         for secret in [client_secret, "client%2Fsecret%2Bvalue", token] {
             check_hidden(&log, secret);
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_request_that_fails_has_its_line_too() {
+    let no = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 4\r\n\r\nnope");
+    for (answer, told) in [
+        (no("401 Unauthorized"), r#"decision="permitted" outcome="no-token" status=401 bytes=0"#),
+        (no("200 OK"), r#"decision="permitted" outcome="no-token" status=200 bytes=4"#),
+        ("SSH-2.0\r\n".to_owned(), r#"decision="permitted" outcome="unavailable" bytes=0"#),
+    ] {
+        let endpoint = Fake::fixed(&answer).await;
+        let log = Log::start(Level::INFO);
+        let base = "http://127.0.0.1:9";
+        let egress = with_token(base, &endpoint.url("/token?not=told"), ClientAuthentication::Basic, "unused");
+        get(&egress, base).await.err().unwrap();
+        let line = format!(r#"path="/token" address="{}" {told} ms="#, endpoint.address);
+        assert_eq!(log.text().matches(&line).count(), 1, "{}", log.text());
+    }
+}
+
+#[tokio::test]
+async fn a_token_request_to_a_private_address_is_told_with_the_address() {
+    let fake = Fake::fixed("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let resolver = FixedResolver { answers: Mutex::new(vec![vec![fake.address]]) };
+    let base = "http://127.0.0.1:9";
+    let client = token_client("http://login.example/token", ClientAuthentication::Basic, "unused");
+    let log = Log::start(Level::INFO);
+    let (grant, upstream) = (granting(base, client), bearer(base));
+    let egress = Egress::with_resolver("demo", &grant, &[upstream], Arc::new(resolver)).unwrap();
+    get(&egress, base).await.err().unwrap();
+    let line =
+        r#"host="login.example" path="/token" address="127.0.0.1" decision="private-address" outcome="denied" bytes=0"#;
+    assert_eq!(log.text().matches(line).count(), 1, "{}", log.text());
+    assert_eq!(fake.connections(), 0);
 }
 
 const FORGED: &str = "x\" decision=\"permitted\"\n INFO airlock::audit: outbound request\r\u{1b}[2K\u{2028}\u{202e}\0";
