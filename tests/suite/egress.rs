@@ -167,6 +167,19 @@ async fn an_upstream_that_says_nothing_is_a_gateway_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_may_be_less_patient_than_its_grant() {
+    let silent = Upstream::silent().await;
+    let stopping = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
+    for (upstream, what, said) in
+        [(&silent, "first-byte", "no answer in time"), (&stopping, "between-bytes", "no more data")]
+    {
+        let host = start(upstream, "").await;
+        let problem = host.post("/hostile/impatient", &json!({"what": what})).await.problem(504, "upstream-timed-out");
+        assert_eq!(problem["detail"], format!("upstream timed out: upstream.test: {said}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_talks_garbage_is_a_bad_gateway() {
     let upstream = Upstream::saying(b"SSH-2.0-OpenSSH_9.9\r\nno HTTP here\r\n").await;
     let host = start(&upstream, "").await;

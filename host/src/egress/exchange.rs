@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Body, Context, Egress,
+    Body, Context, Egress, Patience,
     audit::{Audit, Step},
     authentication::{Authentication, TooLong},
     breaker::Admission,
@@ -31,17 +31,18 @@ pub(super) struct Wanted {
     /// The guest's.
     headers: HeaderMap,
     body: Payload,
+    patience: Patience,
     hop: usize,
 }
 
 impl Wanted {
-    pub(super) fn new<B>(request: Request<B>, body_limit: usize) -> Self
+    pub(super) fn new<B>(request: Request<B>, patience: Patience, body_limit: usize) -> Self
     where
         B: http_body::Body<Data = bytes::Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (parts, body) = request.into_parts();
         let body = Payload::new(body, &parts.headers, body_limit);
-        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, hop: 0 }
+        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, patience, hop: 0 }
     }
 
     /// Asks for what the redirect says.
@@ -131,7 +132,10 @@ impl Egress {
         let step = Step { hop: wanted.hop, attempt };
         let mut audit = Audit::begin(&self.plugin, context, step, &wanted.method, &wanted.uri);
         match self.exchange(wanted, authentication, context.deadline, &mut audit).await {
-            Ok((answer, patterns)) => response::receive(answer, self.terms(context.deadline, patterns), audit),
+            Ok((answer, patterns)) => {
+                let terms = self.terms(context.deadline, wanted.patience, patterns);
+                response::receive(answer, terms, audit)
+            }
             Err(refusal) => {
                 audit.refused(&refusal);
                 Err(refusal)
@@ -159,7 +163,7 @@ impl Egress {
 
         let parts = wanted.finish(&permitted, authentication)?;
         let request = Request::from_parts(parts, wanted.body.take());
-        let sent = self.transport.send(request, deadline).await;
+        let sent = self.transport.send(request, wanted.patience, deadline).await;
         audit.sent(&sent);
         let answer = sent.answer;
         if let Some(fault) = wanted.body.fault() {
@@ -189,9 +193,10 @@ impl Egress {
         Ok(admission)
     }
 
-    fn terms(&self, deadline: Instant, patterns: Option<Arc<Patterns>>) -> Terms {
+    fn terms(&self, deadline: Instant, patience: Patience, patterns: Option<Arc<Patterns>>) -> Terms {
         let limits = &self.limits;
-        Terms { deadline, idle: limits.idle, headers: limits.headers, limit: limits.response, patterns }
+        let idle = patience.idle.map_or(limits.idle, |idle| idle.min(limits.idle));
+        Terms { deadline, idle, headers: limits.headers, limit: limits.response, patterns }
     }
 }
 

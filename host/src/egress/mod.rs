@@ -41,7 +41,7 @@ mod toml_lines;
 mod transport;
 mod vault;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -94,6 +94,17 @@ pub struct Context {
     pub deadline: Instant,
 }
 
+/// How long a plugin itself waits for one request. It only shortens what its grant allows; `None` = as long as that.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    /// Resolving, connecting and the TLS handshake together.
+    pub connect: Option<Duration>,
+    /// From the connection to the header of the answer.
+    pub first_byte: Option<Duration>,
+    /// Silence in the middle of the answer.
+    pub idle: Option<Duration>,
+}
+
 /// A request beyond a call's limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Surplus {
@@ -144,11 +155,16 @@ impl Egress {
     /// the redirects that the grant has followed. Other redirects are answers like any other.
     ///
     /// It does NOT limit how many requests a call sends or how many at once: the sandbox does.
-    pub async fn send<B>(&self, request: Request<B>, context: Context) -> Result<Response<Body>, Refusal>
+    pub async fn send<B>(
+        &self,
+        request: Request<B>,
+        patience: Patience,
+        context: Context,
+    ) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let mut wanted = Wanted::new(request, self.limits.request);
+        let mut wanted = Wanted::new(request, patience, self.limits.request);
         loop {
             let answer = self.repeat(&mut wanted, &context).await?;
             let Some(redirect) = self.redirect(&wanted, &answer) else {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{
-    Context,
+    Context, Patience,
     audit::{Audit, Step},
     credentials::basic,
     refusal::TokenFault,
@@ -71,7 +71,7 @@ async fn ask(
     deadline: Instant,
     audit: &mut Audit,
 ) -> Result<Fetched, TokenFault> {
-    let sent = transport.send(request, deadline).await;
+    let sent = transport.send(request, Patience::default(), deadline).await;
     audit.sent(&sent);
     let answer = sent.answer.map_err(|failure| match failure {
         Failure::NotPublic(_) | Failure::DeniedAddress(_) => TokenFault::PrivateAddress,

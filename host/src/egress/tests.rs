@@ -73,7 +73,7 @@ fn request(method: &str, url: &str) -> Request<Empty<Bytes>> {
 }
 
 async fn get(egress: &Egress, url: &str) -> Result<Response<Body>, Refusal> {
-    egress.send(request("GET", url), later()).await
+    egress.send(request("GET", url), Patience::default(), later()).await
 }
 
 /// The whole answer as text, or why it broke off.

@@ -35,6 +35,7 @@ use tokio::{
 use tower::Service;
 
 use super::{
+    Patience,
     connect::{ConnectError, Connector},
     refusal::{Fault, Wait},
     tls,
@@ -79,7 +80,6 @@ pub(super) struct Sent {
     pub(super) peer: Option<SocketAddr>,
 }
 
-/// The client of one plugin: connections are never shared between plugins, and end with the plugin.
 impl Sent {
     /// The peer's address with its port; the refused one where there is no peer for that reason.
     pub(super) fn address(&self) -> Option<String> {
@@ -90,6 +90,7 @@ impl Sent {
     }
 }
 
+/// The client of one plugin: connections are never shared between plugins, and end with the plugin.
 pub(super) struct Transport {
     client: Client<LimitedConnector, RequestBody>,
     first_byte: Option<Duration>,
@@ -123,7 +124,8 @@ impl Transport {
     }
 
     /// Sends a request and waits for the header of the answer.
-    pub(super) async fn send(&self, mut request: Request<RequestBody>, deadline: Instant) -> Sent {
+    pub(super) async fn send(&self, mut request: Request<RequestBody>, patience: Patience, deadline: Instant) -> Sent {
+        let first_byte = [self.first_byte, patience.first_byte].into_iter().flatten().min();
         let mut connection = capture_connection(&mut request);
         let interim = too_many_interim(&mut request);
         let answer = tokio::select! {
@@ -136,19 +138,33 @@ impl Transport {
                 classify(&error)
             }),
             () = interim.notified() => Err(Failure::Unavailable(Fault::Malformed)),
-            () = silence(connection.clone(), self.first_byte) => Err(Failure::TimedOut(Wait::FirstByte)),
+            wait = impatience(connection.clone(), patience.connect, first_byte) => Err(Failure::TimedOut(wait)),
         };
         Sent { answer, peer: peer(&mut connection) }
     }
 }
 
-/// Ends when a connection has stood for `limit` without an answer.
-async fn silence(mut connection: CaptureConnection, limit: Option<Duration>) {
-    let Some(limit) = limit else {
-        return std::future::pending().await;
-    };
-    drop(connection.wait_for_connection_metadata().await);
-    sleep(limit).await;
+/// Ends when there is no connection after `connect`, or when one has stood for `first_byte` without an answer. The connector has a
+/// limit of its own, which holds for attempts that nobody waits for any more too.
+async fn impatience(
+    mut connection: CaptureConnection,
+    connect: Option<Duration>,
+    first_byte: Option<Duration>,
+) -> Wait {
+    tokio::select! {
+        () = over(connect) => return Wait::Connect,
+        connected = connection.wait_for_connection_metadata() => drop(connected),
+    }
+    over(first_byte).await;
+    Wait::FirstByte
+}
+
+/// Ends after `limit`, and never without one.
+async fn over(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => sleep(limit).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Tells when the answer has been put off too often.

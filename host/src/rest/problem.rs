@@ -240,7 +240,7 @@ fn shown(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        egress::{Context, Egress, Excess, Fault as UpstreamFault, TokenFault, Wait},
+        egress::{Context, Egress, Excess, Fault as UpstreamFault, Patience, TokenFault, Wait},
         grant::Grant,
     };
     use http_body_util::{BodyExt, Empty};
@@ -345,7 +345,7 @@ mod tests {
         let request = http::Request::get("https://api.example.com/v1").body(Empty::<bytes::Bytes>::new());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
         let context = Context { operation: "op".into(), caller: "test".into(), deadline };
-        let Err(Refusal::Denied(denial)) = egress.send(request.unwrap(), context).await else {
+        let Err(Refusal::Denied(denial)) = egress.send(request.unwrap(), Patience::default(), context).await else {
             panic!("nothing is declared, so nothing is allowed");
         };
         let (rule, hint) = (denial.rule().name(), denial.hint().to_owned());

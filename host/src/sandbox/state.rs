@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{
 
 use super::{engine::MAX_TABLE_ENTRIES, log::GuestLog};
 use crate::{
-    egress::{Context, Egress, Refusal, Surplus},
+    egress::{Context, Egress, Patience, Refusal, Surplus},
     failure::Failure,
     grant::Limits,
 };
@@ -168,6 +168,14 @@ fn note(slot: &Mutex<Option<Refusal>>, refusal: Refusal) -> HttpError {
     seen
 }
 
+fn patience(options: RequestOptions) -> Patience {
+    Patience {
+        connect: options.connect_timeout,
+        first_byte: options.first_byte_timeout,
+        idle: options.between_bytes_timeout,
+    }
+}
+
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
 
 impl WasiHttpHooks for Outbound {
@@ -183,17 +191,18 @@ impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        options: Option<RequestOptions>,
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
         let counted = self.count();
+        let patience = options.map(patience).unwrap_or_default();
         let Self { egress, context, in_flight, refusal, .. } = self.clone();
         Box::new(async move {
             // `describe` has no mediator: a provider says what it needs before anything is granted.
             let egress = egress.ok_or(HttpError::HttpRequestDenied)?;
             counted.map_err(|surplus| note(&refusal, egress.refuse_surplus(&request, &context, surplus)))?;
             let permit = in_flight.acquire_owned().await.expect("never closed");
-            let sent = Pin::from(Box::new(egress.send(request, context))).await;
+            let sent = Pin::from(Box::new(egress.send(request, patience, context))).await;
             let response = sent.map_err(|it| note(&refusal, it))?;
             // What failed before doesn't explain what fails from here on.
             refusal.lock().expect("no panic while held").take();

@@ -85,7 +85,8 @@ async fn a_compressed_answer_is_decompressed_and_its_secrets_removed() {
 #[tokio::test]
 async fn answers_without_a_body_keep_their_header() {
     let fake = Fake::fixed("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 99999999\r\n\r\n").await;
-    let answer = with_secret(&fake.url("")).send(request("HEAD", &fake.url("/")), later()).await.unwrap();
+    let answer =
+        with_secret(&fake.url("")).send(request("HEAD", &fake.url("/")), Patience::default(), later()).await.unwrap();
     assert_eq!(answer.headers()["content-length"], "99999999");
     assert_eq!(text(Ok(answer)).await.unwrap(), "");
 }
@@ -172,7 +173,9 @@ async fn with_stopped_clock(hanging: &'static str) -> (Egress, Fake) {
 async fn a_silent_upstream_costs_the_time_of_the_call() {
     let (egress, fake) = with_stopped_clock("").await;
     let deadline = Instant::now() + Duration::from_secs(5);
-    let refusal = text(egress.send(request("GET", &fake.url("/")), until(deadline)).await).await.unwrap_err();
+    let refusal = text(egress.send(request("GET", &fake.url("/")), Patience::default(), until(deadline)).await)
+        .await
+        .unwrap_err();
     assert_eq!(refusal, timed_out(Wait::Call));
     assert!(Instant::now() >= deadline);
     assert_eq!(fake.requests.lock().unwrap().len(), 2);
@@ -182,7 +185,8 @@ async fn a_silent_upstream_costs_the_time_of_the_call() {
 async fn the_deadline_holds_for_the_body_too() {
     let (egress, fake) = with_stopped_clock("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
     let deadline = Instant::now() + Duration::from_secs(5);
-    let mut body = egress.send(request("GET", &fake.url("/")), until(deadline)).await.unwrap().into_body();
+    let mut body =
+        egress.send(request("GET", &fake.url("/")), Patience::default(), until(deadline)).await.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     assert_eq!(body.frame().await.unwrap().unwrap_err(), timed_out(Wait::Call));
     assert!(body.frame().await.is_none());

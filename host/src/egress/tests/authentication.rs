@@ -67,7 +67,8 @@ async fn digesting(uses: u32) -> Fake {
 async fn digest() {
     let fake = digesting(3).await;
     let egress = with_account(&fake.url(""), Placement::Digest);
-    let echoed = text(egress.send(post(&fake.url("/x?a=b"), "the body"), later()).await).await.unwrap();
+    let echoed =
+        text(egress.send(post(&fake.url("/x?a=b"), "the body"), Patience::default(), later()).await).await.unwrap();
     assert!(echoed.ends_with("the body"), "{echoed}");
     for _ in 0..3 {
         text(get(&egress, &fake.url("/y")).await).await.unwrap();
@@ -118,10 +119,10 @@ async fn a_body_that_is_too_large_to_be_kept_is_sent_once() {
     let fake = digesting(9).await;
     let egress = with_account(&fake.url(""), Placement::Digest);
     let large = vec![b'x'; 100_000];
-    let answer = egress.send(post(&fake.url("/"), large.clone()), later()).await.unwrap();
+    let answer = egress.send(post(&fake.url("/"), large.clone()), Patience::default(), later()).await.unwrap();
     assert_eq!(answer.status(), 401);
     // The challenge is known now.
-    assert_eq!(egress.send(post(&fake.url("/"), large), later()).await.unwrap().status(), 200);
+    assert_eq!(egress.send(post(&fake.url("/"), large), Patience::default(), later()).await.unwrap().status(), 200);
     let seen = fake.requests.lock().unwrap().clone();
     assert_eq!(seen.len(), 2);
     assert!(seen.iter().all(|request| request.len() > 100_000));
@@ -137,7 +138,7 @@ async fn the_deadline_holds_for_a_body_that_is_kept() {
     });
     let request = Request::post("http://127.0.0.1:9/").body(http_body_util::StreamBody::new(frames)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
-    assert_eq!(egress.send(request, until(deadline)).await.err().unwrap(), Refusal::RequestBroken);
+    assert_eq!(egress.send(request, Patience::default(), until(deadline)).await.err().unwrap(), Refusal::RequestBroken);
     assert_eq!(Instant::now(), deadline);
 }
 

@@ -147,3 +147,37 @@ impl Resolve for SilentResolver {
         Box::pin(std::future::pending())
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_may_be_less_patient_than_its_grant_and_never_more() {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let limits = Limits { first_byte: seconds(20), idle: Duration::from_secs(20), ..Limits::default() };
+    let once = Retries { most: 0, ..Retries::default() };
+    let half = || Reply::Hang(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec());
+    for (asked, after) in [(None, 20), (seconds(3), 3), (seconds(3600), 20), (Some(Duration::MAX), 20)] {
+        let silent = Fake::start(|_| Reply::Hang(Vec::new())).await;
+        let stopping = Fake::start(move |_| half()).await;
+        for (fake, patience, wait) in [
+            (&silent, Patience { first_byte: asked, ..Patience::default() }, Wait::FirstByte),
+            (&stopping, Patience { idle: asked, ..Patience::default() }, Wait::Idle),
+        ] {
+            let started = Instant::now();
+            let hosts = vec![at(&fake.url("")).into()];
+            let grant = Grant { hosts, limits: limits.clone(), retries: once.clone(), ..Grant::default() };
+            let egress = Egress::new("demo", &grant, &[declared(&fake.url(""), vec![])]).unwrap();
+            let answer = egress.send(request("GET", &fake.url("/")), patience, later()).await;
+            assert_eq!(text(answer).await.unwrap_err(), timed_out(wait), "{asked:?}");
+            assert_eq!(started.elapsed().as_secs(), after, "{asked:?}");
+        }
+    }
+    for (asked, after) in [(None, 10), (seconds(3), 3), (seconds(3600), 10)] {
+        let grant = Grant { hosts: vec![at("https://api.example").into()], ..Grant::default() };
+        let upstreams = [declared("https://api.example", vec![])];
+        let egress = Egress::with_resolver("demo", &grant, &upstreams, Arc::new(SilentResolver)).unwrap();
+        let started = Instant::now();
+        let patience = Patience { connect: asked, ..Patience::default() };
+        let refusal = egress.send(request("GET", "https://api.example/"), patience, later()).await.err().unwrap();
+        assert_eq!(refusal, Refusal::TimedOut { host: "api.example".into(), wait: Wait::Connect });
+        assert_eq!(started.elapsed().as_secs(), after, "{asked:?}");
+    }
+}

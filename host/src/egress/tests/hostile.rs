@@ -10,7 +10,7 @@ async fn met(fake: &Fake, limits: Limits) -> (Refusal, String) {
     let log = Log::start(Level::INFO);
     let egress = limited(&fake.url(""), limits);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let answer = egress.send(request("GET", &fake.url("/")), until(deadline)).await;
+    let answer = egress.send(request("GET", &fake.url("/")), Patience::default(), until(deadline)).await;
     let refusal = text(answer).await.unwrap_err();
     let line = log.audit().pop().unwrap();
     let begun =

@@ -197,7 +197,7 @@ const FORGED: &str = "x\" decision=\"permitted\"\n INFO airlock::audit: outbound
 async fn ask_with_a_forged_name() {
     let context = Context { operation: FORGED.into(), caller: FORGED.into(), ..later() };
     let egress = Egress::new(FORGED, &Grant::default(), &[]).unwrap();
-    drop(egress.send(request("GET", "http://evil.example/"), context).await);
+    drop(egress.send(request("GET", "http://evil.example/"), Patience::default(), context).await);
 }
 
 #[tokio::test]

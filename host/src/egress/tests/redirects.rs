@@ -41,7 +41,7 @@ async fn a_hop_has_the_credentials_of_its_own_upstream_and_nothing_that_tells_of
     for (name, value) in [("cookie", "session=1"), ("x-api-key", "mine"), ("accept", "text/plain")] {
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    text(egress.send(request, later()).await).await.unwrap();
+    text(egress.send(request, Patience::default(), later()).await).await.unwrap();
     assert!(first.last_request().contains("authorization: Bearer first-key-value\r\n"));
     assert!(first.last_request().contains("cookie: session=1\r\n"));
     let seen = second.last_request();
@@ -152,7 +152,7 @@ async fn a_body_goes_along_or_not() {
         let fake = Fake::start(move |it| if it.contains("/next") { echo(it) } else { redirect(status, "/next") }).await;
         let egress = following(1, &[(&fake.url(""), "some-secret")]);
         let request = Request::post(fake.url("/")).header("content-type", "text/plain").body(Full::new(body)).unwrap();
-        let answer = egress.send(request, later()).await.unwrap();
+        let answer = egress.send(request, Patience::default(), later()).await.unwrap();
         assert_eq!(asked(&fake), expected, "{status}");
         match *expected.last().unwrap() {
             "POST /" => assert_eq!(

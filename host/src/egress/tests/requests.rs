@@ -19,7 +19,7 @@ async fn the_upstream_gets_the_credential_and_the_guest_never_sees_it() {
     {
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    let answer = with_secret(&fake.url("")).send(request, later()).await.unwrap();
+    let answer = with_secret(&fake.url("")).send(request, Patience::default(), later()).await.unwrap();
 
     let seen = fake.last_request();
     assert!(seen.starts_with("GET /users?a=1&key=s3cr3t%2Fvalue%2B1 HTTP/1.1\r\n"), "{seen}");
@@ -78,20 +78,27 @@ async fn request_bodies() {
     let egress = plain(&fake.url(""));
     let sent = |answer: String| (answer.contains("chunked"), answer.split_once("\r\n\r\n").unwrap().1.to_owned());
 
-    let known = egress.send(post(&fake, Some(99), Full::<Bytes>::from("hello")), later()).await;
+    let known = egress.send(post(&fake, Some(99), Full::<Bytes>::from("hello")), Patience::default(), later()).await;
     assert_eq!(sent(text(known).await.unwrap()), (false, "hello".to_owned()));
-    let announced = egress.send(post(&fake, Some(5), chunks::<Infallible>(vec![Ok("he"), Ok("llo")])), later()).await;
+    let announced = egress
+        .send(post(&fake, Some(5), chunks::<Infallible>(vec![Ok("he"), Ok("llo")])), Patience::default(), later())
+        .await;
     assert_eq!(sent(text(announced).await.unwrap()), (false, "hello".to_owned()));
-    let unknown = egress.send(post(&fake, None, chunks::<Infallible>(vec![Ok("he"), Ok("llo")])), later()).await;
+    let unknown = egress
+        .send(post(&fake, None, chunks::<Infallible>(vec![Ok("he"), Ok("llo")])), Patience::default(), later())
+        .await;
     assert_eq!(sent(text(unknown).await.unwrap()), (false, "hello".to_owned()));
     // Too large to be collected, so that its length is known at its end only.
     let large = "x".repeat(70_000).leak();
-    let streamed = egress.send(post(&fake, None, chunks::<Infallible>(vec![Ok(large), Ok("end")])), later()).await;
+    let streamed = egress
+        .send(post(&fake, None, chunks::<Infallible>(vec![Ok(large), Ok("end")])), Patience::default(), later())
+        .await;
     assert_eq!(sent(text(streamed).await.unwrap()), (true, format!("11170\r\n{large}\r\n3\r\nend\r\n0\r\n\r\n")));
     // Never more than was announced: the rest would be read as the next request.
     let more = egress
         .send(
             post(&fake, Some(5), chunks::<Infallible>(vec![Ok("hello"), Ok("GET /smuggled HTTP/1.1\r\n\r\n")])),
+            Patience::default(),
             later(),
         )
         .await;
@@ -105,10 +112,13 @@ async fn a_request_body_that_breaks_off() {
     let egress = plain(&fake.url(""));
     for length in [None, Some(5)] {
         let broken = chunks(vec![Ok("he"), Err(io::Error::other("the guest has gone"))]);
-        let refusal = egress.send(post(&fake, length, broken), later()).await.err().unwrap();
+        let refusal = egress.send(post(&fake, length, broken), Patience::default(), later()).await.err().unwrap();
         assert_eq!(refusal, Refusal::RequestBroken);
-        let short =
-            egress.send(post(&fake, Some(5), chunks::<Infallible>(vec![Ok("he")])), later()).await.err().unwrap();
+        let short = egress
+            .send(post(&fake, Some(5), chunks::<Infallible>(vec![Ok("he")])), Patience::default(), later())
+            .await
+            .err()
+            .unwrap();
         assert_eq!(short, Refusal::RequestBroken);
     }
 }
@@ -121,7 +131,8 @@ async fn a_request_that_is_too_large_is_not_sent() {
     let egress = limited(&fake.url(""), limits);
     let too_large = |excess| Refusal::RequestTooLarge { excess };
 
-    let announced = egress.send(post(&fake, Some(80_001), chunks::<Infallible>(vec![])), later()).await;
+    let announced =
+        egress.send(post(&fake, Some(80_001), chunks::<Infallible>(vec![])), Patience::default(), later()).await;
     assert_eq!(announced.err().unwrap(), too_large(Excess::Body(80_000)));
     let giant = "y".repeat(8 << 10);
     for (fields, excess) in
@@ -131,14 +142,14 @@ async fn a_request_that_is_too_large_is_not_sent() {
         for value in fields {
             request.headers_mut().append("x-mine", value.parse().unwrap());
         }
-        assert_eq!(egress.send(request, later()).await.err().unwrap(), too_large(excess));
+        assert_eq!(egress.send(request, Patience::default(), later()).await.err().unwrap(), too_large(excess));
     }
     assert_eq!(fake.connections(), 0);
 
     // This one is noticed on the way: the upstream never sees its end.
     let half = "x".repeat(50_000).leak();
     let body = chunks::<Infallible>(vec![Ok(half), Ok(half)]);
-    let streamed = egress.send(post(&fake, None, body), later()).await;
+    let streamed = egress.send(post(&fake, None, body), Patience::default(), later()).await;
     assert_eq!(streamed.err().unwrap(), too_large(Excess::Body(80_000)));
     assert!(fake.requests.lock().unwrap().is_empty());
     assert_eq!(log.audit().len(), 4);

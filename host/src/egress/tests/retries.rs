@@ -62,7 +62,7 @@ async fn who_is_repeated_and_how_often() {
     ] {
         let fake = answering(&[BUSY.split_once("busy").unwrap().0.replace("4\r\n", "0\r\n").as_str()]).await;
         let egress = retrying(&fake.url(""), retries);
-        let answer = egress.send(request(method, &fake.url("/")), later()).await.unwrap();
+        let answer = egress.send(request(method, &fake.url("/")), Patience::default(), later()).await.unwrap();
         assert_eq!(answer.status(), 503);
         assert_eq!(fake.requests.lock().unwrap().len(), attempts, "{method}");
     }
@@ -75,7 +75,7 @@ async fn a_body_is_repeated_where_it_was_kept() {
         let egress = retrying(&fake.url(""), with_methods(2, &["POST"]));
         let body = Full::new(Bytes::from(vec![b'x'; size]));
         let request = Request::post(fake.url("/")).body(body).unwrap();
-        assert_eq!(egress.send(request, later()).await.unwrap().status(), 503);
+        assert_eq!(egress.send(request, Patience::default(), later()).await.unwrap().status(), 503);
         let requests = fake.requests.lock().unwrap();
         assert_eq!(requests.len(), attempts, "{size}");
         assert!(requests.iter().all(|it| it.split_once("\r\n\r\n").unwrap().1.len() == size));
@@ -121,7 +121,8 @@ async fn a_short_wait_is_kept() {
     // It doesn't fit into this call.
     let fake = answering(&["HTTP/1.1 429 x\r\nretry-after: 4\r\ncontent-length: 0\r\n\r\n", OK]).await;
     let deadline = Instant::now() + Duration::from_secs(4);
-    let answer = plain(&fake.url("")).send(request("GET", &fake.url("/")), until(deadline)).await.unwrap();
+    let answer =
+        plain(&fake.url("")).send(request("GET", &fake.url("/")), Patience::default(), until(deadline)).await.unwrap();
     assert_eq!(answer.status(), 429);
 }
 
@@ -207,6 +208,9 @@ async fn what_the_plugin_does_wrong_opens_no_circuit() {
             Result<http_body::Frame<Bytes>, std::convert::Infallible>,
         >()));
         short.as_mut().unwrap().headers_mut().insert("content-length", 5.into());
-        assert_eq!(egress.send(short.unwrap(), later()).await.err().unwrap(), Refusal::RequestBroken);
+        assert_eq!(
+            egress.send(short.unwrap(), Patience::default(), later()).await.err().unwrap(),
+            Refusal::RequestBroken
+        );
     }
 }

@@ -202,7 +202,7 @@ async fn http_2_is_held_to_the_same_limits() {
             (0..body).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(vec![0; 10_000])))),
         );
         let request = Request::post(&url).header("x-fields", fields).body(http_body_util::StreamBody::new(stream));
-        text(egress.send(request.unwrap(), later()).await).await
+        text(egress.send(request.unwrap(), Patience::default(), later()).await).await
     };
     let unavailable = |fault| Err(Refusal::Unavailable { host: "api.test".into(), fault });
     assert_eq!(asked("0", 0).await, Ok("HTTP/2.0 POST /".into()));

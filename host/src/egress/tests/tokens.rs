@@ -254,7 +254,7 @@ async fn a_call_that_gives_up_does_not_end_the_refresh_of_others() {
     let egress = Arc::new(Egress::new("demo", &grant, &[bearer(&upstream.url(""))]).unwrap());
     let start = |deadline| {
         let (egress, url) = (Arc::clone(&egress), upstream.url("/"));
-        tokio::spawn(async move { text(egress.send(request("GET", &url), deadline).await).await })
+        tokio::spawn(async move { text(egress.send(request("GET", &url), Patience::default(), deadline).await).await })
     };
     let cancelled = start(later());
     asked.notified().await;
