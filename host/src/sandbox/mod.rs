@@ -261,8 +261,7 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 }
 
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
-    let deadline = tokio::time::Instant::now() + allowance.limits.wall;
-    let context = Context { operation: allowance.operation, caller: allowance.caller, deadline };
+    let context = Context::begin(allowance.operation, allowance.caller, allowance.limits.wall);
     let outbound = Outbound::new(allowance.egress, context, allowance.limits.requests);
     let state = State::new(&allowance.plugin, outbound, &allowance.limits);
     let mut store = Store::new(engine, state);

@@ -181,3 +181,22 @@ async fn a_plugin_may_be_less_patient_than_its_grant_and_never_more() {
         assert_eq!(started.elapsed().as_secs(), after, "{asked:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_end_before_their_call_and_a_hanging_upstream_has_the_blame() {
+    for (wall_ms, left_ms) in [(30_000, 29_950), (500, 450), (100, 90), (1, 0)] {
+        let context = Context::begin("op".into(), "me".into(), Duration::from_millis(wall_ms));
+        assert_eq!((context.deadline - Instant::now()).as_millis(), left_ms);
+    }
+    let fake = Fake::start(|_| Reply::Hang(Vec::new())).await;
+    let egress = plain(&fake.url(""));
+    let ask = async || {
+        let context = Context::begin("op".into(), "me".into(), Duration::from_secs(1));
+        egress.send(request("GET", &fake.url("/")), Patience::default(), context).await.err().unwrap()
+    };
+    let wall = Duration::from_secs(1);
+    for _ in 0..20 {
+        assert_eq!(tokio::time::timeout(wall, ask()).await, Ok(timed_out(Wait::Call)));
+    }
+    assert_eq!(ask().await.name(), "circuit-open");
+}
