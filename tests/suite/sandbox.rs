@@ -178,6 +178,32 @@ async fn a_description_that_never_ends_keeps_one_plugin_out_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_while_it_describes_itself_is_refused_and_audited() {
+    let log = Log::listen();
+    let upstream = Upstream::echo().await;
+    let host = Setup::hostile(&upstream.url(), "no-secret-of-this-test", "")
+        .file("describe-asks.wasm", fixture::DESCRIBE_ASKS)
+        .config("[grants.describe-asks]\nhosts = [\"http://upstream.test\"]\n")
+        .start()
+        .await;
+    let status = host.file("describe-asks.wasm").await.expect("a file");
+    assert_eq!(status.state, "failed");
+    let denied = "denied by rule request-in-describe: GET http://upstream.test/asked-in-describe";
+    assert!(status.error.contains(denied), "{status:?}");
+    assert_eq!(upstream.texts(), [""; 0]);
+    // Ten requests, one line.
+    let lines = log.at_least(1, |line| line.contains("airlock::audit") && line.contains("/asked-in-describe")).await;
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    for part in
+        ["plugin=describe-asks operation=describe caller=host ", "decision=request-in-describe outcome=denied bytes=0"]
+    {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(host.serving().await, ["hostile"]);
+    check_alive(&host).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_larger_than_the_grant_allows_does_not_pass() {
     let upstream = Upstream::saying(b"HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n").await;
     let host = start(&upstream, "response_mb = 1").await;

@@ -90,7 +90,7 @@ impl Loader {
     /// See [`LoadError`]; nothing is left behind.
     pub async fn load(&self, name: &str, source: Source, grant: Option<&Grant>) -> Result<Plugin, LoadError> {
         let span = tracing::info_span!("load", plugin = name);
-        let prepared = async { self.prepare(&self.component(source).await?).await }.instrument(span).await?;
+        let prepared = async { self.prepare(name, &self.component(source).await?).await }.instrument(span).await?;
         let grant = grant.ok_or_else(|| LoadError::NoGrant {
             plugin: name.to_owned(),
             lines: egress::needed_grant(name, &prepared.description.upstreams),
@@ -113,7 +113,7 @@ impl Loader {
     /// See [`LoadError`].
     pub async fn describe(&self, source: Source) -> Result<Description, LoadError> {
         let wasm = self.component(source).await?;
-        Ok(self.prepare(&wasm).await?.description)
+        Ok(self.prepare("unnamed", &wasm).await?.description)
     }
 
     /// The component of a source: itself, or the document compiled.
@@ -134,10 +134,10 @@ impl Loader {
         }
     }
 
-    async fn prepare(&self, wasm: &[u8]) -> Result<Prepared, LoadError> {
+    async fn prepare(&self, name: &str, wasm: &[u8]) -> Result<Prepared, LoadError> {
         inspect(wasm)?;
         let guest = self.sandbox.compile(wasm).map_err(cannot_compile)?;
-        let description = self.sandbox.describe(&guest, describing()).await;
+        let description = self.sandbox.describe(&guest, describing(name)).await;
         let description = description.map_err(LoadError::Describe)?;
         check::check(&description)?;
         let schemas = description.operations.iter().map(Schemas::compile).collect::<Result<_, _>>()?;
@@ -154,7 +154,7 @@ struct Prepared {
 
 /// What `describe` may use: no upstream is asked, so it has a fraction of what a call may take. Its description may have 32 MB: the
 /// largest APIs have a few thousand operations of a few kilobytes each.
-fn describing() -> Allowance {
+fn describing(plugin: &str) -> Allowance {
     let limits = Limits {
         wall: Duration::from_secs(5),
         cpu: Duration::from_secs(1),
@@ -163,7 +163,7 @@ fn describing() -> Allowance {
         ..Limits::default()
     };
     Allowance {
-        plugin: Arc::from("describe"),
+        plugin: Arc::from(plugin),
         operation: Arc::from("describe"),
         caller: Arc::from("host"),
         egress: None,

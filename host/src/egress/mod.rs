@@ -198,11 +198,29 @@ impl Egress {
         let more = format!("limits.requests = {}", surplus.limit.saturating_mul(2).max(1));
         let section = toml_lines::section(&self.plugin, &[more]);
         let hint = format!("the call has made {} requests, its limit; to allow more: {section}", surplus.limit);
-        let refusal = Refusal::Denied(Denial::new(Rule::Requests, request.method(), request.uri(), hint));
-        if surplus.nth == 1 {
-            let first = Step { hop: 0, attempt: 1 };
-            Audit::begin(&self.plugin, context, first, request.method(), request.uri()).refused(&refusal);
-        }
-        refusal
+        refuse(&self.plugin, Rule::Requests, hint, request, context, surplus)
     }
+}
+
+/// Refuses a request that a plugin makes while it describes itself: nothing is declared yet, so there is no mediator for it. Its
+/// line in the audit is as that of any surplus.
+pub fn refuse_in_describe<B>(plugin: &Arc<str>, request: &Request<B>, context: &Context, surplus: Surplus) -> Refusal {
+    let hint = "a provider describes itself without asking anybody; requests belong into its operations".to_owned();
+    refuse(plugin, Rule::Describing, hint, request, context, surplus)
+}
+
+fn refuse<B>(
+    plugin: &Arc<str>,
+    rule: Rule,
+    hint: String,
+    request: &Request<B>,
+    context: &Context,
+    surplus: Surplus,
+) -> Refusal {
+    let refusal = Refusal::Denied(Denial::new(rule, request.method(), request.uri(), hint));
+    if surplus.nth == 1 {
+        let first = Step { hop: 0, attempt: 1 };
+        Audit::begin(plugin, context, first, request.method(), request.uri()).refused(&refusal);
+    }
+    refusal
 }

@@ -266,6 +266,8 @@ pub enum Rule {
     PrivateAddress,
     /// No more requests in one call than its limit.
     Requests,
+    /// No request while the plugin describes itself: nothing is granted yet.
+    Describing,
     /// No address that the operator denies.
     DeniedAddress,
 }
@@ -307,6 +309,7 @@ impl Rule {
             Self::Granted(Aspect::Method) => "method-not-granted",
             Self::PrivateAddress => "private-address",
             Self::Requests => "too-many-requests",
+            Self::Describing => "request-in-describe",
             Self::DeniedAddress => "denied-address",
         }
     }

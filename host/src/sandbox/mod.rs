@@ -262,7 +262,7 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
     let context = Context::begin(allowance.operation, allowance.caller, allowance.limits.wall);
-    let outbound = Outbound::new(allowance.egress, context, allowance.limits.requests);
+    let outbound = Outbound::new(allowance.plugin.clone(), allowance.egress, context, allowance.limits.requests);
     let state = State::new(&allowance.plugin, outbound, &allowance.limits);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);

@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{
 
 use super::{engine::MAX_TABLE_ENTRIES, log::GuestLog};
 use crate::{
-    egress::{Context, Egress, Patience, Refusal, Surplus},
+    egress::{Context, Egress, Patience, Refusal, Surplus, refuse_in_describe},
     failure::Failure,
     grant::Limits,
 };
@@ -116,6 +116,7 @@ impl ResourceLimiter for State {
 /// The door to the mediator for one call. Its clones share the count of requests and the memory of what was refused.
 #[derive(Clone)]
 pub(super) struct Outbound {
+    plugin: Arc<str>,
     egress: Option<Arc<Egress>>,
     context: Context,
     limit: usize,
@@ -126,8 +127,9 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(egress: Option<Arc<Egress>>, context: Context, limit: usize) -> Self {
+    pub(super) fn new(plugin: Arc<str>, egress: Option<Arc<Egress>>, context: Context, limit: usize) -> Self {
         Self {
+            plugin,
             egress,
             context,
             limit,
@@ -196,11 +198,19 @@ impl WasiHttpHooks for Outbound {
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
         let counted = self.count();
         let patience = options.map(patience).unwrap_or_default();
-        let Self { egress, context, in_flight, refusal, .. } = self.clone();
+        let Self { plugin, egress, context, in_flight, refusal, .. } = self.clone();
         Box::new(async move {
-            // `describe` has no mediator: a provider says what it needs before anything is granted.
-            let egress = egress.ok_or(HttpError::HttpRequestDenied)?;
-            counted.map_err(|surplus| note(&refusal, egress.refuse_surplus(&request, &context, surplus)))?;
+            let egress = match (egress, counted) {
+                (Some(egress), Ok(())) => egress,
+                (Some(egress), Err(surplus)) => {
+                    return Err(note(&refusal, egress.refuse_surplus(&request, &context, surplus)));
+                }
+                // `describe` has no mediator: a provider says what it needs before anything is granted.
+                (None, counted) => {
+                    let surplus = counted.err().unwrap_or(Surplus { limit: 0, nth: 1 });
+                    return Err(note(&refusal, refuse_in_describe(&plugin, &request, &context, surplus)));
+                }
+            };
             let permit = in_flight.acquire_owned().await.expect("never closed");
             let sent = Pin::from(Box::new(egress.send(request, patience, context))).await;
             let response = sent.map_err(|it| note(&refusal, it))?;

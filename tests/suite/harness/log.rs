@@ -48,12 +48,18 @@ impl Log {
 
     /// The first line that is wanted, as soon as it is there.
     pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        self.at_least(1, wanted).await.swap_remove(0)
+    }
+
+    /// All lines that are wanted, as soon as there are so many.
+    pub async fn at_least(&self, wanted_lines: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let mut count = self.0.count.subscribe();
-        within_patience("a line in the log", async {
+        within_patience("lines in the log", async {
             loop {
                 count.borrow_and_update();
-                if let Some(line) = self.lines().into_iter().find(|line| wanted(line)) {
-                    return line;
+                let lines: Vec<String> = self.lines().into_iter().filter(|line| wanted(line)).collect();
+                if lines.len() >= wanted_lines {
+                    return lines;
                 }
                 count.changed().await.expect("the sender is in self");
             }
