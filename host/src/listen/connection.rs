@@ -2,7 +2,7 @@
 //!
 //! When a limit is over the connection is dropped, and with it the answer's body, its call's permit and its upstream connection.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -13,7 +13,10 @@ use http::{HeaderValue, header};
 use http_body::Body as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -30,7 +33,10 @@ pub(super) async fn serve(
 ) {
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(limits.stall));
+    let begun = CancellationToken::new();
+    let begins = begun.clone();
     let service = service_fn(move |request| {
+        begins.cancel();
         let door = door.clone();
         async move { Ok::<_, Infallible>(door.answer(request, peer, limits).await) }
     });
@@ -41,9 +47,20 @@ pub(super) async fn serve(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = says_nothing(limits.first_head, begun) => {
+            tracing::debug!(%peer, "a connection has brought no request within {:?}", limits.first_head);
+            return;
+        }
     };
     if let Err(e) = served {
         tracing::debug!(%peer, "a connection ended: {e}");
+    }
+}
+
+/// Ends when the time is over and nothing has begun.
+async fn says_nothing(limit: Duration, begun: CancellationToken) {
+    if timeout(limit, begun.cancelled()).await.is_ok() {
+        std::future::pending().await
     }
 }
 

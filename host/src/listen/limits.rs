@@ -7,6 +7,9 @@ use std::time::Duration;
 /// The limits of a listener. They aren't read from the configuration, because nobody has needed others; tests make them short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// How long the first head of a new connection may take. 10 s: who opens a connection has something to ask, and the slowest line
+    /// takes a second or two for it. What says nothing costs its maker nothing, and would hold a place for as long as `head`.
+    pub first_head: Duration,
     /// How long a request's head may take, and how long a connection may be idle before. 75 s: load balancers (nginx, AWS) keep an
     /// idle connection for 60 s. It is they who have to close it: otherwise a request may meet a connection that is just going.
     pub head: Duration,
@@ -35,6 +38,7 @@ impl Default for Limits {
             head: Duration::from_secs(75),
             body: Duration::from_secs(60),
             stall: Duration::from_secs(30),
+            first_head: Duration::from_secs(10),
             connections: 2048,
             headers: 100,
             head_size: 32 << 10,
