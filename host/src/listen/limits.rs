@@ -23,6 +23,9 @@ pub struct Limits {
     /// the rest is as many as there can be calls. What comes beyond isn't accepted until one ends: the kernel lets it wait, and
     /// it is served late, where to close it would fail a client that did nothing wrong.
     pub connections: usize,
+    /// How many of them one client has, going by its address: 1024. Half of all, so that the other half is there whatever one client
+    /// does, this machine's own programs included; no less, because a reverse proxy in front is one client too.
+    pub per_client: usize,
     /// How many header fields a request has: 100. Browsers send 20, and proxies on the way add 10.
     pub headers: usize,
     /// How large a request's head is, in bytes. 32 KiB: what nginx takes; a page of query and a few large cookies fit in.
@@ -35,11 +38,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            first_head: Duration::from_secs(10),
             head: Duration::from_secs(75),
             body: Duration::from_secs(60),
             stall: Duration::from_secs(30),
-            first_head: Duration::from_secs(10),
             connections: 2048,
+            per_client: 1024,
             headers: 100,
             head_size: 32 << 10,
             buffer: 64 << 10,

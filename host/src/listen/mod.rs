@@ -8,6 +8,7 @@ mod connection;
 mod guard;
 mod limits;
 mod names;
+mod places;
 mod refusal;
 
 #[cfg(test)]
@@ -20,9 +21,13 @@ use std::{
 
 use axum::{Router, extract::ConnectInfo, response::Response, serve::Listener};
 use http::{Extensions, HeaderMap};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
+use self::places::Places;
 pub(crate) use self::{guard::Guard, refusal::Refusal};
 pub use self::{
     limits::Limits,
@@ -49,6 +54,7 @@ pub(crate) fn peer(extensions: &Extensions) -> Option<IpAddr> {
 pub(crate) async fn serve(mut listener: TcpListener, door: Door, limits: Limits, stop: CancellationToken) {
     let door = Arc::new(door);
     let mut connections = JoinSet::new();
+    let places = Places::new(limits.per_client);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -56,11 +62,32 @@ pub(crate) async fn serve(mut listener: TcpListener, door: Door, limits: Limits,
             (stream, peer) = Listener::accept(&mut listener), if connections.len() < limits.connections => {
                 // An answer that waits for the delayed acknowledgement of its own head loses 40 ms.
                 let _ = stream.set_nodelay(true);
-                connections.spawn(connection::serve(stream, peer, door.clone(), limits, stop.clone()));
+                let Some(place) = places.take(peer.ip()) else {
+                    turn_away(&stream, peer, limits.per_client);
+                    continue;
+                };
+                let serving = connection::serve(stream, peer, door.clone(), limits, stop.clone());
+                connections.spawn(async move {
+                    let _until_it_ends = place;
+                    serving.await;
+                });
             }
             Some(_) = connections.join_next() => {}
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Closes a connection, and says why as far as that is possible at once. It waits for nothing: neither for the request nor for the
+/// client to read.
+fn turn_away(stream: &TcpStream, peer: SocketAddr, limit: usize) {
+    tracing::debug!(%peer, "a connection was closed: the client has {limit}, the limit");
+    let text = format!("this address has {limit} connections open, the limit; close some of them, or use them again");
+    let length = text.len();
+    let head = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\nconnection: close"
+    );
+    // A client that is gone needn't be told.
+    let _ = stream.try_write(format!("{head}\r\n\r\n{text}").as_bytes());
 }

@@ -14,7 +14,7 @@ use futures::{StreamExt, stream};
 use http::HeaderMap;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Notify, Semaphore},
     task::JoinHandle,
     time::{Instant, sleep},
@@ -310,4 +310,41 @@ async fn one_connection_too_many_waits_for_another_to_end() {
     stop.cancel();
     serving.await.expect("no panic");
     assert_eq!(second.read(&mut [0]).await.expect("an end"), 0);
+}
+
+#[tokio::test]
+async fn one_client_does_not_get_all_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let limits = Limits { connections: 4, per_client: 2, ..Limits::default() };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, door(echo()), limits, stop.clone()));
+    let connect = || TcpStream::connect(address);
+    let mut first = connect().await.expect("the host listens");
+    ask(&mut first).await;
+    let mut second = connect().await.expect("the host listens");
+    ask(&mut second).await;
+    let mut heard = String::new();
+    connect().await.expect("the kernel accepts it").read_to_string(&mut heard).await.expect("an end");
+    assert!(heard.starts_with("HTTP/1.1 429 ") && heard.contains("connection: close\r\n"), "{heard}");
+    assert!(heard.ends_with("this address has 2 connections open, the limit; close some of them, or use them again"));
+
+    // Another client isn't concerned, nor are the connections that are there.
+    let other = TcpSocket::new_v4().expect("a socket");
+    other.bind(([127, 0, 0, 2], 0).into()).expect("a free port");
+    let mut other = other.connect(address).await.expect("the host listens");
+    ask(&mut other).await;
+    ask(&mut first).await;
+    // One that ends makes place for the next, as soon as the host has noticed.
+    drop(second);
+    loop {
+        let mut next = connect().await.expect("the host listens");
+        let said = next.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        let mut heard = String::new();
+        if said.is_ok() && next.read_to_string(&mut heard).await.is_ok() && heard.starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+    }
+    stop.cancel();
+    serving.await.expect("no panic");
 }
