@@ -17,6 +17,7 @@ pub mod egress;
 pub mod failure;
 pub mod grant;
 pub mod invoke;
+mod json;
 pub mod listen;
 mod mcp;
 mod metrics;

@@ -85,6 +85,21 @@ async fn a_body_that_is_announced_as_too_large_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_small_text_that_would_become_much_is_refused_at_every_door() {
+    let (host, upstream) = start().await;
+    // 600 kB.
+    let many = format!("[{}0]", "0,".repeat(300_000));
+    let answer = host.rest().raw("PUT", USER, &[("content-type", "application/json")], many.clone()).await;
+    let problem = answer.problem(413, "body-too-large");
+    let said = "more JSON values than 33554432 bytes of memory hold: send fewer at once";
+    assert!(problem["detail"].as_str().unwrap_or_default().contains(said), "{problem}");
+    let answer = host.mcp().post_raw(&[], &many).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+    assert!(answer.text().contains(said), "{answer:?}");
+    assert_eq!(upstream.texts(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_another_origin_cannot_call_tools() {
     let (host, upstream) = start().await;
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "metal-users.retrieve-current-user"}});

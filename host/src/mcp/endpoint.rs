@@ -24,7 +24,10 @@ use tokio_util::{
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-use super::server::{Server, Surface};
+use super::{
+    intake::receive,
+    server::{Server, Surface},
+};
 
 /// A legacy session that nobody uses is closed after this time. Long enough for a person to think between two calls of a chat (the
 /// library's 5 minutes are not: a client would have to initialize anew in the middle of a conversation), short enough that the
@@ -78,6 +81,10 @@ impl Endpoint {
             return self.service.handle(request).await.map(Body::new);
         }
         let answering = self.answering.token();
+        let request = match receive(request, MAX_REQUEST).await {
+            Ok(request) => request,
+            Err(refused) => return refused,
+        };
         let response = self.service.handle(request).await;
         response.map(|body| Body::new(Tracked { body: Body::new(body), _answering: answering }))
     }
@@ -103,6 +110,7 @@ fn transport(closed: CancellationToken) -> StreamableHttpServerConfig {
         .with_legacy_session_mode(true)
         .with_json_response(true)
         .disable_allowed_hosts()
+        // `intake` has counted already.
         .with_max_request_body_bytes(MAX_REQUEST)
         .with_cancellation_token(closed)
 }

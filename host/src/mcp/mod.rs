@@ -6,6 +6,7 @@ mod changes;
 mod endpoint;
 mod failure;
 mod instructions;
+mod intake;
 mod page;
 mod reply;
 mod server;

@@ -12,7 +12,11 @@ use super::{
     failure::error,
     reply::{MAX_BLOCK, binary_block, blob_resource, structured, text_block, unstructured},
 };
-use crate::{failure::Failure, invoke::Body};
+use crate::{
+    failure::Failure,
+    invoke::Body,
+    json::{self, Room},
+};
 
 /// The most bytes that are shown of an upstream's error. The reason stands at the beginning; what follows is a page of HTML or a
 /// stack trace.
@@ -34,7 +38,8 @@ pub(super) async fn render(response: http::Response<Body>, asked: Asked<'_>) -> 
     }
     Ok(match Kind::of(&parts.headers, &body) {
         Kind::Json => {
-            let value = serde_json::from_slice(&body).ok();
+            // One value too many, and it stays text.
+            let value = Room::of(json::MAX_MESSAGE).read(&body).ok();
             structured(text(&body), value, asked)
         }
         Kind::Text => unstructured(vec![text_block(text(&body), asked.operation)], asked),
@@ -248,6 +253,18 @@ mod tests {
             let result = shown(response, schema.clone(), era).await;
             assert_eq!(result["isError"], true);
             assert_eq!(result["content"][1]["text"], body);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_too_many_values_stays_text() {
+        for (values, is_structured) in [(200_000, true), (300_000, false)] {
+            let body = format!("[{}0]", "0,".repeat(values));
+            let answer = response(200, &[("content-type", "application/json")], body.as_bytes());
+            let result = shown(answer, None, Era::Modern).await;
+            assert_eq!(result.get("structuredContent").is_some(), is_structured);
+            assert_eq!(result["content"][0]["text"], body);
+            assert_eq!(result["isError"], false);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Receives a request's body, within a limit, for the operations that take one.
 //!
-//! It looks at the media type, not at the content: `input` reads that.
+//! It looks at the media type and at how many values there are, not at the content: `input` reads that.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,7 +13,10 @@ use super::{
     media,
     problem::{Fault, Problem},
 };
-use crate::contract::Operation;
+use crate::{
+    contract::Operation,
+    json::{self, Room},
+};
 
 /// The largest body that is received. 4 MiB: it is held as text, as JSON values and once more in the guest's memory, of which a
 /// grant allows 64 MiB by default; and no request of the known providers has a thousandth of it.
@@ -42,10 +45,11 @@ pub(super) async fn read(operation: &Operation, headers: &HeaderMap, body: Body)
         return Err(Fault::MediaType.into());
     }
     let bytes = receive(body).await?;
-    match bytes.is_empty() || is_json {
-        true => Ok(Received::Json(bytes)),
-        false => Err(Fault::MediaType.into()),
+    if !bytes.is_empty() && !is_json {
+        return Err(Fault::MediaType.into());
     }
+    Room::of(json::MAX_MESSAGE).take(&bytes).map_err(|_surfeit| Fault::TooManyValues)?;
+    Ok(Received::Json(bytes))
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
@@ -123,6 +127,8 @@ mod tests {
             (Location::Body, &[JSON], streamed(MAX_BODY), 200),
             (Location::Body, &[JSON], streamed(MAX_BODY + 1), 413),
             (Location::Body, &[JSON], Body::from(vec![b' '; MAX_BODY + 1]), 413),
+            (Location::Body, &[JSON], Body::from("[".to_owned() + &"0,".repeat(200_000) + "0]"), 200),
+            (Location::Body, &[JSON], Body::from("[".to_owned() + &"0,".repeat(300_000) + "0]"), 413),
             (Location::Query, &[], Body::empty(), 200),
             (Location::Query, &[TEXT], Body::empty(), 200),
             (Location::Query, &[], streamed(0), 200),

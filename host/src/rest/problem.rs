@@ -11,6 +11,7 @@ use crate::{
     catalog::OperationRef,
     egress::Refusal,
     failure::{Failure, InputProblem},
+    json::MAX_MESSAGE,
     listen,
 };
 
@@ -30,6 +31,8 @@ pub(super) enum Fault<'a> {
     ContentEncoding,
     /// The body is over the limit.
     BodyTooLarge,
+    /// The body has so many values that reading it would take too much memory.
+    TooManyValues,
     /// The connection was lost, or the body's framing is wrong.
     BodyBrokeOff,
 }
@@ -132,6 +135,13 @@ impl From<Fault<'_>> for Problem {
             }
             Fault::BodyTooLarge => {
                 let detail = format!("the body is larger than {MAX_BODY} bytes, the limit");
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                Self::new(status, "body-too-large", "The body is too large", detail)
+            }
+            Fault::TooManyValues => {
+                let detail = format!(
+                    "the body has more JSON values than {MAX_MESSAGE} bytes of memory hold: send fewer at once"
+                );
                 let status = StatusCode::PAYLOAD_TOO_LARGE;
                 Self::new(status, "body-too-large", "The body is too large", detail)
             }
@@ -366,6 +376,7 @@ mod tests {
             (Fault::MediaType, 415, "unsupported-media-type"),
             (Fault::ContentEncoding, 415, "unsupported-content-encoding"),
             (Fault::BodyTooLarge, 413, "body-too-large"),
+            (Fault::TooManyValues, 413, "body-too-large"),
             (Fault::BodyBrokeOff, 400, "body-broke-off"),
         ] {
             let (found, headers, body) = rendered(fault.into()).await;

@@ -6,7 +6,6 @@ mod bindings;
 mod body;
 mod convert;
 mod engine;
-mod json;
 mod lane;
 mod log;
 mod meter;
@@ -24,7 +23,6 @@ use wasmtime::{
 pub use self::engine::{MAX_INSTANCES, MAX_MEMORY};
 use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
-    json::Room,
     lane::SlowLane,
     meter::{Metered, Overrun},
     state::{Outbound, State},
@@ -37,6 +35,7 @@ use crate::{
     failure::Failure,
     grant::Limits,
     invoke::Reply,
+    json::{self, Room},
 };
 
 /// The engine that everything is compiled for and runs in.
