@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Log, Setup, TestHost, Upstream, random_text};
+use crate::harness::{Log, Setup, TestHost, Upstream, fixture, random_text};
 
 async fn start(upstream: &Upstream, limits: &str) -> TestHost {
     Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
@@ -22,11 +22,23 @@ async fn check(host: &TestHost, operation: &str, input: Option<Value>, status: u
     assert_eq!(host.get("/hostile/count").await.ok(), json!(1));
 }
 
-/// The lines of the audit log about this path, as soon as there are any.
-async fn audited(log: &Log, path: &str) -> Vec<String> {
-    let is_audit = |line: &str| line.contains("airlock::audit") && line.contains(path);
-    log.line(is_audit).await;
-    log.lines().into_iter().filter(|line| is_audit(line)).collect()
+/// The lines of the audit log about this path, as soon as there are so many. There are never more.
+async fn audited(log: &Log, path: &str, count: usize) -> Vec<String> {
+    let is_about_it = |line: &str| line.contains("airlock::audit") && line.contains(&format!(" path={path} "));
+    let lines = log.at_least(count, is_about_it).await;
+    assert_eq!(lines.len(), count, "{lines:?}");
+    lines
+}
+
+/// Each request about this path ended so, as the audit tells.
+async fn check_audited(log: &Log, path: &str, count: usize, ended: &str) {
+    for line in audited(log, path, count).await {
+        assert!(line.contains(ended), "{ended} in {line}");
+    }
+}
+
+fn random_path() -> String {
+    format!("/{}", random_text())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +64,7 @@ async fn requests_beyond_the_limit_of_a_call_are_refused() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
     let host = start(&upstream, "requests = 3, cpu_ms = 5000").await;
-    let path = format!("/{}", random_text());
+    let path = random_path();
     let url = format!("http://upstream.test{path}");
     let input = json!({"times": 10_000, "url": url});
     let problem = host.post("/hostile/ask-until-refused", &input).await.problem(403, "denied");
@@ -68,7 +80,7 @@ async fn requests_beyond_the_limit_of_a_call_are_refused() {
     assert_eq!(host.post("/hostile/ask-on", &input).await.ok(), json!(3));
     assert_eq!(upstream.requests().len(), 6);
     // Each request has its line, and each call one for all that it was refused.
-    let lines = audited(&log, &path).await;
+    let lines = audited(&log, &path, 12).await;
     assert_eq!(lines.iter().filter(|line| line.contains("decision=permitted")).count(), 9, "{lines:?}");
     assert_eq!(
         lines.iter().filter(|line| line.contains("decision=too-many-requests outcome=denied")).count(),
@@ -82,10 +94,14 @@ async fn requests_beyond_the_limit_of_a_call_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_never_read_are_let_go_with_the_call() {
     const OPEN: usize = 16;
+    let log = Log::listen();
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nabc").await;
     let host = start(&upstream, "wall_ms = 500, concurrency = 1, queue = 0, requests = 1000").await;
-    check(&host, "never-read", Some(json!({})), 504, "wall-deadline", "stopped after 500ms").await;
+    let path = random_path();
+    let input = json!({"url": format!("http://upstream.test{path}")});
+    check(&host, "never-read", Some(input), 504, "wall-deadline", "stopped after 500ms").await;
     upstream.has_lost(2 * OPEN).await;
+    check_audited(&log, &path, 2 * OPEN, "decision=permitted outcome=abandoned status=200 bytes=0").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,23 +109,28 @@ async fn a_trap_lets_go_of_the_answer_that_the_guest_held() {
     let log = Log::listen();
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nabc").await;
     let host = start(&upstream, "concurrency = 1, queue = 0").await;
-    let path = format!("/{}", random_text());
+    let path = random_path();
     let input = json!({"url": format!("http://upstream.test{path}")});
     check(&host, "trap-holding", Some(input), 500, "trapped", "the plugin failed").await;
     upstream.has_lost(2).await;
-    let lines = audited(&log, &path).await;
-    assert!(lines.iter().all(|it| it.contains("decision=permitted outcome=abandoned status=200")), "{lines:?}");
+    check_audited(&log, &path, 2, "decision=permitted outcome=abandoned status=200").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn giant_headers_go_nowhere() {
+    let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
-    let answer = host.post("/hostile/giant-headers", &json!({})).await;
-    assert!(answer.status >= 400, "{answer:?}");
-    host.mcp().call("giant-headers", json!({})).await.error();
+    let host = start(&upstream, "header_kb = 8").await;
+    // More than a guest can hold: there is no request at all.
+    check(&host, "giant-headers", Some(json!({})), 500, "trapped", "the plugin failed").await;
+    // More than its grant lets out.
+    let path = random_path();
+    let url = format!("http://upstream.test{path}");
+    let input = json!({"url": url, "headers": {"x-giant": "a".repeat(9 << 10)}});
+    let said = "request is too large: address and header have more than 8192 bytes";
+    check(&host, "fetch", Some(input), 502, "upstream-request-too-large", said).await;
+    check_audited(&log, &path, 2, "decision=permitted outcome=request-too-large bytes=0").await;
     assert_eq!(upstream.texts(), [""; 0]);
-    assert_eq!(host.get("/hostile/count").await.ok(), json!(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,61 +185,121 @@ async fn content_has_real_media_types_and_addresses() {
     assert_eq!((answer.status, answer.header("content-type")), (200, "image/png"));
 }
 
+/// The hostile fixture, whose declared `http://127.0.0.1:9` the operator grants and sends to this upstream.
+fn granting_this_machine(upstream: &Upstream, addresses: &str) -> Setup {
+    let to = upstream.url();
+    Setup::default().file("hostile.wasm", fixture::HOSTILE).config(&format!(
+        r#"
+        [grants.hostile]
+        hosts = ["http://127.0.0.1:9"]
+        upstreams."http://127.0.0.1:9" = "{to}"
+        {addresses}
+        "#
+    ))
+}
+
+/// Names of 127.0.0.1 that are read as what they are.
+const LOOPBACK: [&str; 10] = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.1",
+    "0177.0.0.1",
+    "0x7f.0.0.1",
+    "0x7f000001",
+    "0X7F.1",
+    "2130706433",
+    "017700000001",
+    "127.0.0.1.",
+];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_of_an_address_leads_to_this_machine() {
+async fn no_spelling_of_a_granted_address_gets_round_the_addresses_that_are_denied() {
+    let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
-    let port = upstream.url().rsplit_once(':').expect("a port").1.to_owned();
+    let open = granting_this_machine(&upstream, "").start().await;
+    let closed = granting_this_machine(&upstream, "addresses.deny = [\"127.0.0.0/8\"]").start().await;
+    for spelling in LOOPBACK {
+        let path = random_path();
+        let input = json!({"url": format!("http://{spelling}:9{path}")});
+        let problem = closed.post("/hostile/fetch", &input).await.problem(403, "denied");
+        assert_eq!(problem["rule"], "denied-address", "{spelling}: {problem}");
+        let result = closed.mcp().call("fetch", input.clone()).await;
+        assert!(result.error().contains("denied by rule denied-address"), "{spelling}: {result:?}");
+        check_audited(&log, &path, 2, "address=127.0.0.1 decision=denied-address outcome=denied bytes=0").await;
+        assert_eq!(upstream.texts(), [""; 0], "{spelling}");
+        // It is this rule that has kept it from there.
+        assert_eq!(open.post("/hostile/fetch", &input).await.ok()["target"], path, "{spelling}");
+        assert_eq!(upstream.requests().len(), 1, "{spelling}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_another_address_is_taken_for_a_granted_one() {
+    let log = Log::listen();
+    let upstream = Upstream::echo().await;
+    let host = granting_this_machine(&upstream, "").start().await;
+    for (spelling, rule) in [
+        ("0.0.0.0", "host-not-declared"),
+        ("0", "host-not-declared"),
+        ("127.0.0.2", "host-not-declared"),
+        ("[::1]", "host-not-declared"),
+        ("[::]", "host-not-declared"),
+        ("[::ffff:127.0.0.1]", "host-not-declared"),
+        ("[::ffff:7f00:1]", "host-not-declared"),
+        ("[::127.0.0.1]", "host-not-declared"),
+        ("[0:0:0:0:0:0:0:1]", "host-not-declared"),
+        ("[fe80::1%25lo]", "authority-forbidden"),
+        ("[::1%25lo]", "authority-forbidden"),
+        ("[64:ff9b::127.0.0.1]", "host-not-declared"),
+        ("[2002:7f00:1::]", "host-not-declared"),
+        ("localhost", "host-not-declared"),
+        ("LOCALHOST.", "authority-forbidden"),
+        ("upstream.test@127.0.0.1", "userinfo-forbidden"),
+        ("169.254.169.254", "host-not-declared"),
+        ("[fd00:ec2::254]", "host-not-declared"),
+        ("metadata.google.internal", "host-not-declared"),
+        ("upstream.test.", "authority-forbidden"),
+    ] {
+        let path = random_path();
+        let input = json!({"url": format!("http://{spelling}:9{path}")});
+        let problem = host.post("/hostile/fetch", &input).await.problem(403, "denied");
+        assert_eq!(problem["rule"], rule, "{spelling}: {problem}");
+        let result = host.mcp().call("fetch", input).await;
+        assert!(result.error().contains(&format!("denied by rule {rule}")), "{spelling}: {result:?}");
+        check_audited(&log, &path, 2, &format!("decision={rule} outcome=denied bytes=0")).await;
+        assert_eq!(upstream.texts(), [""; 0], "{spelling}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_authority_never_becomes_a_request() {
+    let log = Log::listen();
+    let upstream = Upstream::echo().await;
+    let host = granting_this_machine(&upstream, "").start().await;
     for spelling in [
-        "127.0.0.1",
-        "127.1",
-        "127.0.1",
-        "0177.0.0.1",
-        "0x7f.0.0.1",
-        "0x7f000001",
-        "2130706433",
-        "017700000001",
-        "127.0.0.1.",
-        "0.0.0.0",
-        "0",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[::127.0.0.1]",
-        "[0:0:0:0:0:0:0:1]",
-        "[fe80::1%25lo]",
-        "[::1%25lo]",
-        "[64:ff9b::127.0.0.1]",
-        "[2002:7f00:1::]",
-        "localhost",
-        "LOCALHOST.",
         "①②⑦.⓪.⓪.①",
         "127。0。0。1",
         "%31%32%37.0.0.1",
-        "upstream.test@127.0.0.1",
         "upstream.test%40127.0.0.1",
         "upstream.test#@127.0.0.1",
         "upstream.test\\@127.0.0.1",
         "127.0.0.1\\.upstream.test",
         "upstream.test\t.127.0.0.1",
         "upstream.test\r\nhost: 127.0.0.1",
-        "169.254.169.254",
-        "[fd00:ec2::254]",
-        "metadata.google.internal",
-        "upstream.test.",
         "upstream.test\0.example",
     ] {
-        let input = json!({"url": format!("http://{spelling}:{port}/")});
-        let answer = host.post("/hostile/fetch", &input).await;
-        assert!(answer.status >= 400, "{spelling:?}: {answer:?}");
-        host.mcp().call("fetch", input).await.error();
+        let path = random_path();
+        let input = json!({"url": format!("http://{spelling}:9{path}")});
+        check(&host, "fetch", Some(input), 500, "provider-fault", "the plugin failed").await;
+        let is_audit = |line: &String| line.contains("airlock::audit") && line.contains(&path);
+        assert!(!log.lines().iter().any(is_audit), "{spelling:?}");
         assert_eq!(upstream.texts(), [""; 0], "{spelling:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_forbidden_header_arrives() {
+    let log = Log::listen();
     let upstream = Upstream::echo().await;
     let host = start(&upstream, "").await;
     for name in [
@@ -228,7 +309,6 @@ async fn no_forbidden_header_arrives() {
         "host",
         "connection",
         "keep-alive",
-        "content-length",
         "transfer-encoding",
         "te",
         "trailer",
@@ -242,15 +322,23 @@ async fn no_forbidden_header_arrives() {
         "x-original-url",
         "x-rewrite-url",
     ] {
-        let input = json!({"url": "http://upstream.test/", "headers": {name: "smuggled"}});
-        host.post("/hostile/fetch", &input).await;
-        for request in upstream.requests() {
-            let arrived = request.headers.values().any(|value| value.as_bytes().windows(8).any(|it| it == b"smuggled"));
-            assert!(!arrived, "{name}: {request:?}");
-        }
+        let path = random_path();
+        let input = json!({"url": format!("http://upstream.test{path}"), "headers": {name: "smuggled"}});
+        host.post("/hostile/fetch", &input).await.ok();
+        let requests = upstream.requests();
+        let [request] = &requests[..] else { panic!("{name}: {requests:?}") };
+        let arrived = request.headers.values().any(|value| value.as_bytes().windows(8).any(|it| it == b"smuggled"));
+        assert!(!arrived, "{name}: {request:?}");
+        check_audited(&log, &path, 1, "decision=permitted outcome=complete status=200").await;
     }
-    let both = json!({"url": "http://upstream.test/", "headers": {"x-fine": "a", "connection": "x-fine, close"}});
-    assert_eq!(host.post("/hostile/fetch", &both).await.ok()["headers"]["x-fine"], "a");
+    // Its length isn't a number: there is no such request.
+    let input = json!({"url": "http://upstream.test/", "headers": {"content-length": "smuggled"}});
+    check(&host, "fetch", Some(input), 500, "provider-fault", "the plugin failed").await;
+    assert_eq!(upstream.texts(), [""; 0]);
+    let both =
+        json!({"url": "http://upstream.test/", "headers": {"x-fine": "a", "x-hop": "b", "connection": "x-hop, close"}});
+    let headers = host.post("/hostile/fetch", &both).await.ok()["headers"].take();
+    assert_eq!((&headers["x-fine"], &headers["x-hop"]), (&json!("a"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
