@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(room.take(b"[1,2]"), Err(Surfeit { left: PER_VALUE * 2 - 3 }));
         assert!(Room::of(MAX_MESSAGE).take("0,".repeat(1 << 18).as_bytes()).is_err());
         assert!(Room::of(MAX_MESSAGE).take(&vec![b' '; 4 << 20]).is_ok());
-        assert!(Room::of(64 << 20).read(&format!("[{}0]", "0,".repeat(1 << 20))).is_err());
+        assert!(Room::of(64 << 20).read(format!("[{}0]", "0,".repeat(1 << 20))).is_err());
         let deep = "[".repeat(100_000);
         assert!(Room::of(64 << 20).read(&deep).unwrap_err().to_string().contains("recursion limit"));
     }
