@@ -4,6 +4,7 @@
 //! runtime each, and share the machine's processors.
 
 use std::{
+    convert::Infallible,
     sync::LazyLock,
     time::{Duration, Instant},
 };
@@ -16,8 +17,10 @@ use tokio::{runtime, task::JoinSet};
 
 use crate::harness::{self, M3TER, Rest, Setup, TestHost, Upstream, json_answer};
 
-/// More than the grant allows. Made once: the upstream shares the processors with those that are measured.
-static FLOOD: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 32 << 20].into());
+/// A part of an answer that is larger than the grant allows. Made once: the upstream shares the processors with those that are
+/// measured. In parts, as one of 32 MB would keep a processor in the kernel for milliseconds, which no distant upstream can.
+static PART: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 16 << 10].into());
+const PARTS: usize = 2048;
 
 /// How long the neighbour is measured, once without an attack and once with it.
 const ALONE: Duration = Duration::from_secs(3);
@@ -119,7 +122,10 @@ fn setup(good: &Upstream, bad: &Upstream) -> Setup {
 
 fn answer(seen: harness::Seen) -> Response {
     match seen.target.as_str() {
-        "/flood" => Response::new(Body::from(FLOOD.clone())),
+        "/flood" => {
+            let parts = (0..PARTS).map(|_| Ok::<_, Infallible>(PART.clone()));
+            Response::new(Body::from_stream(futures::stream::iter(parts)))
+        }
         _ => json_answer(StatusCode::OK, &json!({})),
     }
 }
