@@ -91,7 +91,12 @@ fn describe(plugin: &Plugin) -> Value {
             })
         })
         .collect();
-    json!({"name": plugin.name(), "title": description.title, "operations": operations})
+    json!({
+        "name": plugin.name(),
+        "title": description.title,
+        "running": plugin.running(),
+        "operations": operations,
+    })
 }
 
 fn file(it: &FileStatus) -> Value {

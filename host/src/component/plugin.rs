@@ -76,6 +76,11 @@ impl Plugin {
         &self.limits
     }
 
+    /// How many calls are running: admitted, and their answers not read to the end.
+    pub fn running(&self) -> usize {
+        self.limits.concurrency - self.permits.available_permits()
+    }
+
     /// Checks an input against the schema of the operation at `index` of the description.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! One endpoint: the protocol's transport by rmcp, and an end that lets calls in flight finish.
 //!
-//! What is served there is `server`'s; which endpoints there are is decided by the parent.
+//! Whether a body is a message at all is looked at before, by `message`. What is served there is `server`'s; which endpoints there are is decided by the parent.
 
 use std::{
     pin::Pin,
@@ -12,7 +12,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::Request,
-    http::{Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use http_body::{Frame, SizeHint};
@@ -25,7 +25,8 @@ use tokio_util::{
 };
 
 use super::{
-    intake::receive,
+    abandon::Unanswered,
+    message::{self, MAX_REQUEST, Message},
     server::{Server, Surface},
 };
 
@@ -34,13 +35,11 @@ use super::{
 /// sessions of scripts that never say goodbye, two small tasks each, don't pile up over a day.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 
-/// The largest request body. Arguments come from a model's context: even the largest of today holds less text than this.
-const MAX_REQUEST: usize = 4 << 20;
-
 /// An endpoint. It ends in two steps: when it is *closing*, subscriptions end while calls in flight go on; when the last of them is
 /// answered it is *closed*, and so are its sessions.
 pub(super) struct Endpoint {
     service: StreamableHttpService<Server, LocalSessionManager>,
+    sessions: Arc<LocalSessionManager>,
     /// The POST requests whose answer isn't sent to the end. Not the GET requests: those of legacy sessions last as long as these.
     answering: TaskTracker,
     closing: CancellationToken,
@@ -54,13 +53,15 @@ impl Endpoint {
         let closing = surface.closing().clone();
         let answering = TaskTracker::new();
         let closed = CancellationToken::new();
+        let sessions = Arc::new(sessions());
         tokio::spawn(finish(closing.clone(), answering.clone(), closed.clone()));
         Self {
             service: StreamableHttpService::new(
                 move || Ok(Server::new(surface.clone())),
-                Arc::new(sessions()),
+                sessions.clone(),
                 transport(closed.clone()),
             ),
+            sessions,
             answering,
             closing,
             closed,
@@ -81,13 +82,24 @@ impl Endpoint {
             return self.service.handle(request).await.map(Body::new);
         }
         let answering = self.answering.token();
-        let request = match receive(request, MAX_REQUEST).await {
-            Ok(request) => request,
+        let message = match Message::read(request).await {
+            Ok(message) => message,
             Err(refused) => return refused,
         };
-        let response = self.service.handle(request).await;
-        response.map(|body| Body::new(Tracked { body: Body::new(body), _answering: answering }))
+        let headers = message.request.headers().clone();
+        let mut unanswered = Unanswered::of(&self.sessions, &headers, message.id.clone());
+        let response = self.service.handle(message.request).await.map(Body::new);
+        if !is_stream(response.headers()) {
+            unanswered.take().into_iter().for_each(Unanswered::answered);
+        }
+        let response = message::explain(response, &headers, message.id);
+        response.map(|body| Body::new(Tracked { body, unanswered, _answering: answering }))
     }
+}
+
+/// Whether an answer goes on after its head. What is said at once, a refusal, is an answer already.
+fn is_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|it| it == "text/event-stream")
 }
 
 async fn finish(closing: CancellationToken, answering: TaskTracker, closed: CancellationToken) {
@@ -110,7 +122,7 @@ fn transport(closed: CancellationToken) -> StreamableHttpServerConfig {
         .with_legacy_session_mode(true)
         .with_json_response(true)
         .disable_allowed_hosts()
-        // `intake` has counted already.
+        // `message` has counted already.
         .with_max_request_body_bytes(MAX_REQUEST)
         .with_cancellation_token(closed)
 }
@@ -118,6 +130,7 @@ fn transport(closed: CancellationToken) -> StreamableHttpServerConfig {
 /// A body whose end, or whose client's disappearance, is the end of the request.
 struct Tracked {
     body: Body,
+    unanswered: Option<Unanswered>,
     _answering: TaskTrackerToken,
 }
 
@@ -126,7 +139,11 @@ impl http_body::Body for Tracked {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(None) = frame {
+            self.unanswered.take().into_iter().for_each(Unanswered::answered);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

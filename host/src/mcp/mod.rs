@@ -2,11 +2,13 @@
 //!
 //! It speaks the protocol and renders; what a call means is `invoke`'s. It neither authenticates nor loads plugins.
 
+mod abandon;
 mod changes;
+mod complete;
 mod endpoint;
 mod failure;
 mod instructions;
-mod intake;
+mod message;
 mod page;
 mod reply;
 mod server;

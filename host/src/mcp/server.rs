@@ -8,18 +8,18 @@ use http::request;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams,
-        GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult, ListToolsResult,
-        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-        SubscriptionFilter, Tool,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ContentBlock,
+        CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
+        InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Asked, Era, changes::Changes, failure, instructions::Instructions, page, reply, tool};
+use super::{Asked, Era, changes::Changes, complete, failure, instructions::Instructions, page, reply, tool};
 use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Scope},
@@ -223,9 +223,51 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let text = format!("unknown resource: {}; there are none", tool::quoted(&request.uri));
-        Err(ErrorData::resource_not_found(text, None))
+        Err(ErrorData::resource_not_found(text, Some(json!({"uri": request.uri}))))
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let snapshot = self.surface.catalog.snapshot();
+        let tool = request.r#ref.as_prompt_name().and_then(|name| snapshot.tool(&self.surface.scope, name));
+        Ok(tool.map_or_else(CompleteResult::default, |tool| {
+            let schema = &tool.operation.operation().input_schema;
+            CompleteResult::new(complete::from_enum(schema, &request.argument.name, &request.argument.value))
+        }))
+    }
+
+    /// A method that rmcp doesn't know, or one whose parameters it can't read.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        match METHODS_WITH_PARAMETERS.contains(&request.method.as_str()) {
+            true => {
+                let text =
+                    format!("the parameters aren't those of {}: one is missing, or of another type", request.method);
+                Err(ErrorData::invalid_params(text, None))
+            }
+            false => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
+        }
     }
 }
+
+/// The methods whose parameters may be unreadable.
+const METHODS_WITH_PARAMETERS: [&str; 9] = [
+    "completion/complete",
+    "logging/setLevel",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
+    "tools/call",
+    "tools/list",
+];
 
 async fn call(operation: OperationRef, input: Value, era: Era, caller: Caller) -> CallToolResult {
     let reply = invoke(Invocation { operation: operation.clone(), input, caller });

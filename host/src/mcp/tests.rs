@@ -43,6 +43,10 @@ impl Client {
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        self.send_text(method, path, headers, body.to_string()).await
+    }
+
+    async fn send_text(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -52,7 +56,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::from(body.to_string())).expect("a request");
+        let request = request.body(Body::from(body)).expect("a request");
         let response = self.router.clone().call(request).await.expect("a router never fails");
         let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         Answer {
@@ -131,9 +135,79 @@ async fn what_is_not_there_is_invalid_params() {
         ("prompts/get", json!({"name": "nothing"}), "unknown prompt: nothing; there are none"),
         ("resources/read", json!({"uri": "a:b"}), "unknown resource: a:b; there are none"),
     ] {
+        let mut expected = json!({"code": -32602, "message": message});
+        if let Some(uri) = params.get("uri") {
+            expected["data"] = json!({"uri": uri});
+        }
         let error = client.modern("/mcp", method, params).await.json()["error"].take();
-        assert_eq!(error, json!({"code": -32602, "message": message}), "{method}");
+        assert_eq!(error, expected, "{method}");
     }
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_answered_by_an_error_of_the_protocol() {
+    let client = Client::new();
+    let nested = format!("{{\"id\":1,\"method\":\"a\",\"params\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    for (body, code, id) in [
+        ("{broken", -32700, Value::Null),
+        ("", -32700, Value::Null),
+        ("[]", -32600, Value::Null),
+        ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", -32600, Value::Null),
+        ("{\"id\":1,\"method\":\"tools/list\"}", -32600, json!(1)),
+        ("{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":7}", -32600, json!("a")),
+        (&nested, -32600, json!(1)),
+    ] {
+        let answer = client.send_text("POST", "/mcp", &[], body.to_owned()).await;
+        assert_eq!((answer.status, answer.content_type.as_str()), (400, "application/json"), "{body}");
+        let answer = answer.json();
+        assert_eq!((answer["error"]["code"].as_i64(), &answer["id"]), (Some(code), &id), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_is_refused_by_its_name_or_its_parameters() {
+    let client = Client::new();
+    for (method, params, status, code) in [
+        ("no/method", json!({}), 404, -32601),
+        ("ping", json!({}), 404, -32601),
+        ("logging/setLevel", json!({"level": "info"}), 404, -32601),
+        ("tools/call", json!({"arguments": {}}), 200, -32602),
+        ("tools/call", json!({"name": "a", "arguments": []}), 200, -32602),
+        ("resources/read", json!({}), 200, -32602),
+        ("completion/complete", json!({"ref": {"type": "ref/tool"}}), 200, -32602),
+    ] {
+        let answer = client.modern("/mcp", method, params).await;
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (status, Some(code)), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_the_newest_version_requires_is_required() {
+    let client = Client::new();
+    let meta = |version: &str| {
+        json!({
+            "io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {},
+        })
+    };
+    let version = ("mcp-protocol-version", "2026-07-28");
+    let (list, call) = (("mcp-method", "tools/list"), ("mcp-method", "tools/call"));
+    let unknown = ("mcp-protocol-version", "2099-01-01");
+    for (headers, method, params, code) in [
+        (vec![version], "tools/list", json!({"_meta": meta("2026-07-28")}), -32020),
+        (vec![list], "tools/list", json!({"_meta": meta("2026-07-28")}), -32020),
+        (vec![version, call], "tools/list", json!({"_meta": meta("2026-07-28")}), -32020),
+        (vec![version, call], "tools/call", json!({"name": "a", "_meta": meta("2026-07-28")}), -32020),
+        (vec![version, list], "tools/list", json!({}), -32602),
+        (vec![unknown, list], "tools/list", json!({"_meta": meta("2099-01-01")}), -32022),
+    ] {
+        let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
+        let answer = client.send("POST", "/mcp", &headers, message).await;
+        let told = answer.json();
+        assert_eq!((answer.status, told["error"]["code"].as_i64()), (400, Some(code)), "{headers:?}: {told}");
+        assert_eq!(told["id"], 7);
+    }
+    let get = client.send("GET", "/mcp", &[version, ("accept", "text/event-stream")], Value::Null).await;
+    assert_eq!(get.status, 405, "{}", get.text);
 }
 
 #[tokio::test]

@@ -152,6 +152,11 @@ impl TestHost {
         self.folder.path().join("plugins.d")
     }
 
+    /// Where MCP is served.
+    pub fn mcp_url(&self) -> String {
+        format!("http://{}/mcp", self.host.mcp)
+    }
+
     /// An MCP client for the tools of all plugins.
     pub fn mcp(&self) -> Mcp {
         self.mcp_at("/mcp")
@@ -201,6 +206,16 @@ impl TestHost {
         let told = self.told().await;
         let plugins = told["plugins"].as_array().expect("a list").iter();
         plugins.map(|it| it["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// Waits until so many calls are running, which nothing announces.
+    pub async fn when_running(&self, count: usize) {
+        within_patience("a number of running calls", async {
+            while self.told().await["plugins"][0]["running"] != count {
+                tokio::time::sleep(POLL).await;
+            }
+        })
+        .await;
     }
 
     /// What `/plugins` says about a file, if it knows it.

@@ -116,7 +116,7 @@ impl Mcp {
         let result = message(&answer)["result"].clone();
         assert_eq!(result["protocolVersion"], LEGACY, "{result}");
         assert_eq!(result["capabilities"]["tools"]["listChanged"], true, "{result}");
-        session.notify("notifications/initialized").await;
+        session.notify("notifications/initialized", json!({})).await;
         session
     }
 
@@ -182,7 +182,8 @@ impl Mcp {
     }
 }
 
-/// A session of a legacy client.
+/// A session of a legacy client. Its clones are the same session.
+#[derive(Clone)]
 pub struct Session {
     client: Mcp,
     id: String,
@@ -205,8 +206,9 @@ impl Session {
         Events::of(self.client.http.open(request.body(Full::default()).expect("a request")).await)
     }
 
-    async fn notify(&self, method: &str) {
-        let answer = self.post(&json!({"jsonrpc": "2.0", "method": method})).await;
+    /// Sends what isn't answered.
+    pub async fn notify(&self, method: &str, params: Value) {
+        let answer = self.post(&json!({"jsonrpc": "2.0", "method": method, "params": params})).await;
         assert_eq!(answer.status, 202, "{answer:?}");
     }
 

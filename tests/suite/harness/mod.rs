@@ -21,7 +21,7 @@ pub use self::{
     craft::{Crafted, component},
     host::{Rest, Setup, TestHost},
     log::Log,
-    mcp::Mcp,
+    mcp::{Mcp, Session},
     upstream::{Seen, Upstream, json_answer},
 };
 

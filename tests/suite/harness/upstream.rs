@@ -249,6 +249,7 @@ async fn serve_raw(listener: TcpListener, talk: Talk, record: Arc<Record>) {
         let record = record.clone();
         connections.spawn(async move {
             read_head(&mut stream).await;
+            record.count.send_modify(|count| *count += 1);
             match talk {
                 // The client may hang up before the last byte: that is its right.
                 Talk::Say(bytes) => drop(stream.write_all(bytes).await),
