@@ -2,7 +2,19 @@
 //!
 //! No validation here (`component::check` refuses bad descriptions) and no wire format: MCP, OpenAPI and WIT each convert by hand.
 
+mod content;
+mod dialogue;
+mod events;
+mod optional;
+
 use serde_json::Value;
+
+pub use self::{
+    content::{Blob, Content, Contents, Link, Message, Resource, Role},
+    dialogue::{Abilities, Answer, AnswerValue, Dialogue, Question, QuestionRequest, Questions, Root},
+    events::{Event, Events, Level, Listener},
+    optional::{FilledIn, Offers, Prompt, PromptMessages, PromptParameter, ResourceTemplate, Subject, Suggestions},
+};
 
 /// What a provider offers and what it needs.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use crate::egress::Refusal;
+use crate::{
+    contract::{Abilities, Questions},
+    egress::Refusal,
+};
 
 /// Why a call gave no reply. The `Display` text is for the caller; [`Failure::log`] is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -12,6 +15,17 @@ pub enum Failure {
     /// The input doesn't conform to the operation's schema, or the plugin says that it can't be used.
     #[error("invalid input: {}", join(.0))]
     InvalidInput(Vec<InputProblem>),
+    /// The plugin has questions. The same call again, with the answers, may go on.
+    #[error("the operation asks something back first, and goes on when it has an answer")]
+    InputRequired(Box<Questions>),
+    /// The plugin has questions that the caller can't be asked: `lacking` says what its client would have to be able to.
+    #[error(
+        "the operation asks something back, which can't be asked here: call it over MCP, by a client that declares {lacking}"
+    )]
+    CannotAsk {
+        /// What the client would have to be able to.
+        lacking: Abilities,
+    },
     /// The plugin read an upstream's error and passes on what it said.
     #[error("the upstream answered with status {status}: {message}")]
     Upstream {

@@ -3,12 +3,21 @@
 //!
 //! It treats all callers alike: REST, MCP and the command line make the same [`Invocation`] and render the same outcome.
 
+mod optional;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use serde_json::Value;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
-use crate::{caller::Caller, catalog::OperationRef, failure::Failure};
+use crate::{
+    caller::Caller,
+    catalog::OperationRef,
+    contract::{Abilities, Content, Dialogue},
+    failure::Failure,
+};
+
+pub use self::optional::{Request, complete, get_prompt, list_prompts, list_resources, list_templates, read_resource};
 
 /// A call: which operation, with which input.
 #[derive(Clone, Debug)]
@@ -20,6 +29,8 @@ pub struct Invocation {
     pub input: Value,
     /// Who asks.
     pub caller: Caller,
+    /// What the caller can be asked and wants to hear.
+    pub dialogue: Dialogue,
 }
 
 /// A successful call's result.
@@ -53,70 +64,47 @@ impl Reply {
 /// the grant is reached.
 pub type Body = UnsyncBoxBody<Bytes, Failure>;
 
-/// One block of content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// Plain text.
-    Text(String),
-    /// A picture.
-    Image(Blob),
-    /// A sound.
-    Audio(Blob),
-    /// Something that has an address of its own, given in place.
-    Resource {
-        /// Its URI.
-        uri: String,
-        /// Its media type, if known.
-        media_type: Option<String>,
-        /// Its contents.
-        contents: Contents,
-    },
-}
-
-/// Bytes of a stated type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blob {
-    /// The media type.
-    pub media_type: String,
-    /// The bytes.
-    pub data: Bytes,
-}
-
-/// The contents of an embedded resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contents {
-    /// As text.
-    Text(String),
-    /// As bytes.
-    Binary(Bytes),
-}
-
 /// Carries out a call.
 ///
 /// # Errors
-/// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once.
+/// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once. The plugin's
+/// questions are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
-    let Invocation { operation, input, caller } = invocation;
-    let span = tracing::info_span!("call", plugin = operation.plugin().name(), operation = operation.operation().name);
-    async {
-        let permit = operation.plugin().admit().await?;
+    let Invocation { operation, input, caller, dialogue } = invocation;
+    let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
+    let called = async {
+        let permit = plugin.admit().await?;
         operation.validate(&input)?;
-        let outcome = operation.plugin().call(&operation.operation().name, input.to_string(), caller, permit).await;
-        outcome.inspect_err(|failure| log(&Span::current(), failure))
-    }
-    .instrument(span.clone())
-    .await
+        let outcome = plugin.call(plugin.allowance(name, caller, dialogue), input.to_string(), permit).await;
+        outcome.map_err(|failure| noted(failure, abilities))
+    };
+    called.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = name)).await
+}
+
+/// The failure as the caller gets it: with questions only if it can be asked them. Logged.
+fn noted(failure: Failure, abilities: Abilities) -> Failure {
+    let failure = match failure {
+        Failure::InputRequired(questions) => match questions.lacking(abilities) {
+            Abilities::NONE => Failure::InputRequired(questions),
+            lacking => Failure::CannotAsk { lacking },
+        },
+        other => other,
+    };
+    log(&failure);
+    failure
 }
 
 /// How much of a failure is logged. 4 KB: a trap with its frames fits, and a plugin can't fill the disk with what it says of itself.
 const LOGGED: usize = 4 << 10;
 
 /// As a field, which the log quotes: a message is written as it is, with line breaks that a plugin could forge lines by.
-fn log(span: &Span, failure: &Failure) {
-    let _entered = span.enter();
+fn log(failure: &Failure) {
     let reason: String = failure.log().chars().take(LOGGED).collect();
     match failure {
-        Failure::InvalidInput(_) | Failure::Upstream { .. } => tracing::debug!(reason, "the call failed"),
+        Failure::InvalidInput(_) | Failure::Upstream { .. } | Failure::CannotAsk { .. } => {
+            tracing::debug!(reason, "the call failed");
+        }
+        Failure::InputRequired(_) => tracing::debug!("the call goes on when its questions are answered"),
         _ => tracing::warn!(reason, "the call failed"),
     }
 }

@@ -13,7 +13,8 @@ use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef},
     component::{Loader, Plugin},
-    invoke::{Content, Contents, Invocation, Reply, invoke},
+    contract::{Content, Contents, Dialogue},
+    invoke::{Invocation, Reply, invoke},
 };
 
 pub(super) async fn run(args: Call) -> Result<(), CliError> {
@@ -23,7 +24,8 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
     catalog.put(plugin).expect("one plugin collides with nothing");
     let operation = find(&catalog, &name, &args.operation)?;
     let input = input(&operation, &args)?;
-    let reply = invoke(Invocation { operation, input, caller: Caller { door: Door::Cli, peer: None } }).await?;
+    let caller = Caller { door: Door::Cli, peer: None };
+    let reply = invoke(Invocation { operation, input, caller, dialogue: Dialogue::default() }).await?;
     print(reply).await
 }
 
@@ -120,9 +122,10 @@ fn bytes(block: &Content) -> &[u8] {
     match block {
         Content::Text(text) => text.as_bytes(),
         Content::Image(blob) | Content::Audio(blob) => &blob.data,
-        Content::Resource { contents, .. } => match contents {
+        Content::Resource(resource) => match &resource.contents {
             Contents::Text(text) => text.as_bytes(),
             Contents::Binary(data) => data,
         },
+        Content::Link(link) => link.uri.as_bytes(),
     }
 }

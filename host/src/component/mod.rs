@@ -18,7 +18,7 @@ use self::{plugin::Parts, schema::Schemas, specialise::specialise};
 use tracing::Instrument;
 
 use crate::{
-    contract::Description,
+    contract::{Description, Dialogue},
     document::{self, Compiled, Diagnostic, Mode},
     egress::{self, Egress, GrantError},
     failure::Failure,
@@ -167,6 +167,7 @@ fn describing(plugin: &str) -> Allowance {
         operation: Arc::from("describe"),
         caller: Arc::from("host"),
         egress: None,
+        dialogue: Dialogue::default(),
         limits,
     }
 }

@@ -8,7 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::schema::Schemas;
 use crate::{
     caller::Caller,
-    contract::Description,
+    contract::{
+        Description, Dialogue, FilledIn, Link, Offers, Prompt, PromptMessages, Resource, ResourceTemplate, Subject,
+        Suggestions,
+    },
     egress::Egress,
     failure::Failure,
     grant::Limits,
@@ -112,20 +115,89 @@ impl Plugin {
         }
     }
 
-    /// Runs an operation in a fresh instance. The permit is held until the reply's body has been read or dropped.
-    ///
-    /// # Errors
-    /// Every way in which a call can fail.
-    pub async fn call(&self, operation: &str, input: String, caller: Caller, permit: Permit) -> Result<Reply, Failure> {
-        let allowance = Allowance {
+    /// What it offers besides operations.
+    pub fn offers(&self) -> Offers {
+        self.guest.offers()
+    }
+
+    /// What one call may use, whatever it is that is called.
+    pub fn allowance(&self, operation: &str, caller: Caller, dialogue: Dialogue) -> Allowance {
+        Allowance {
             plugin: self.name.clone(),
             operation: operation.into(),
             caller: caller.to_string().into(),
             egress: Some(self.egress.clone()),
+            dialogue,
             limits: self.limits.clone(),
-        };
+        }
+    }
+
+    /// Runs the allowance's operation in a fresh instance. The permit is held until the reply's body has been read or dropped.
+    ///
+    /// # Errors
+    /// Every way in which a call can fail, for this function and those below.
+    pub async fn call(&self, allowance: Allowance, input: String, permit: Permit) -> Result<Reply, Failure> {
         let reply = self.sandbox.call(&self.guest, allowance, input).await?;
         Ok(reply.holding(permit))
+    }
+
+    /// Its resources.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn list_resources(&self, allowance: Allowance) -> Result<Vec<Link>, Failure> {
+        self.sandbox.list_resources(&self.guest, allowance).await
+    }
+
+    /// Its families of resources.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn list_templates(&self, allowance: Allowance) -> Result<Vec<ResourceTemplate>, Failure> {
+        self.sandbox.list_templates(&self.guest, allowance).await
+    }
+
+    /// One of its resources; `None` if it hasn't this one.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn read_resource(&self, allowance: Allowance, uri: String) -> Result<Option<Vec<Resource>>, Failure> {
+        self.sandbox.read_resource(&self.guest, allowance, uri).await
+    }
+
+    /// Its prompts.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn list_prompts(&self, allowance: Allowance) -> Result<Vec<Prompt>, Failure> {
+        self.sandbox.list_prompts(&self.guest, allowance).await
+    }
+
+    /// One of its prompts, filled in; `None` if it has none at all.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn get_prompt(
+        &self,
+        allowance: Allowance,
+        name: String,
+        arguments: Vec<FilledIn>,
+    ) -> Result<Option<PromptMessages>, Failure> {
+        self.sandbox.get_prompt(&self.guest, allowance, name, arguments).await
+    }
+
+    /// What it suggests for a field.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn complete(
+        &self,
+        allowance: Allowance,
+        subject: Subject,
+        typed: String,
+        filled_in: Vec<FilledIn>,
+    ) -> Result<Suggestions, Failure> {
+        self.sandbox.complete(&self.guest, allowance, subject, typed, filled_in).await
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
         Failure::Unavailable(_) | Failure::WallDeadline { .. } => {
             format!("{failure}; {}", again(effects))
         }
-        Failure::Busy { .. } => failure.to_string(),
+        Failure::Busy { .. } | Failure::InputRequired(_) | Failure::CannotAsk { .. } => failure.to_string(),
         Failure::CpuDeadline { .. } | Failure::MemoryLimit { .. } | Failure::DataLimit { .. } => {
             format!("{failure}; ask for less at once, or ask the operator for a higher limit")
         }

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{Asked, Era, failure, tool, upstream};
 use crate::{
-    contract::Operation,
-    invoke::{Blob, Content, Contents, Reply},
+    contract::{Blob, Content, Contents, Link, Operation},
+    invoke::Reply,
 };
 
 /// The most bytes of one text, picture or other block. A model's context holds far less, and a client has to keep it all in memory,
@@ -102,7 +102,8 @@ fn content(block: Content, operation: &Operation) -> ContentBlock {
         Content::Audio(Blob { media_type, data }) => {
             binary_block(&data, &media_type, operation, |data| ContentBlock::audio(data, media_type.as_str()))
         }
-        Content::Resource { uri, media_type, contents } => resource(uri, media_type, contents, operation),
+        Content::Resource(it) => resource(it.uri, it.media_type, it.contents, operation),
+        Content::Link(it) => ContentBlock::ResourceLink(link(it)),
     }
 }
 
@@ -122,6 +123,15 @@ fn resource(uri: String, media_type: Option<String>, contents: Contents, operati
     }
 }
 
+fn link(it: Link) -> rmcp::model::Resource {
+    let mut link = rmcp::model::Resource::new(it.uri, it.name);
+    link.title = it.title;
+    link.description = it.description;
+    link.mime_type = it.media_type;
+    link.size = it.size;
+    link
+}
+
 /// A resource of base64-encoded bytes.
 pub(super) fn blob_resource(uri: String, media_type: Option<String>, blob: String) -> ContentBlock {
     ContentBlock::resource(ResourceContents::BlobResourceContents { uri, mime_type: media_type, blob, meta: None })
@@ -132,7 +142,7 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::{Effects, Route};
+    use crate::contract::{Effects, Resource, Route};
 
     /// An operation with this output schema.
     pub(in crate::mcp) fn operation(output_schema: Option<Value>) -> Operation {
@@ -214,14 +224,25 @@ pub(super) mod tests {
     #[tokio::test]
     async fn each_kind_of_block_has_its_form() {
         let blob = |media_type: &str| Blob { media_type: media_type.to_owned(), data: Bytes::from_static(b"abc") };
-        let embedded = |media_type: Option<&str>, contents| Content::Resource {
-            uri: "file:///a".to_owned(),
-            media_type: media_type.map(str::to_owned),
-            contents,
+        let embedded = |media_type: Option<&str>, contents| {
+            let (uri, media_type) = ("file:///a".to_owned(), media_type.map(str::to_owned));
+            Content::Resource(Resource { uri, media_type, contents })
+        };
+        let link = Link {
+            uri: "users://7".to_owned(),
+            name: "7".to_owned(),
+            title: Some("Seven".to_owned()),
+            description: None,
+            media_type: Some("text/plain".to_owned()),
+            size: Some(3),
         };
         for (block, expected) in [
             (Content::Text("hi".to_owned()), json!({"type": "text", "text": "hi"})),
             (Content::Image(blob("image/png")), json!({"type": "image", "data": "YWJj", "mimeType": "image/png"})),
+            (
+                Content::Link(link),
+                json!({"type": "resource_link", "uri": "users://7", "name": "7", "title": "Seven", "mimeType": "text/plain", "size": 3}),
+            ),
             (Content::Audio(blob("audio/wav")), json!({"type": "audio", "data": "YWJj", "mimeType": "audio/wav"})),
             (
                 embedded(Some("text/plain"), Contents::Text("hi".to_owned())),

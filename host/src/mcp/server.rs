@@ -23,6 +23,7 @@ use super::{Asked, Era, changes::Changes, complete, failure, instructions::Instr
 use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Scope},
+    contract::Dialogue,
     invoke::{Invocation, invoke},
     listen,
 };
@@ -270,7 +271,7 @@ const METHODS_WITH_PARAMETERS: [&str; 9] = [
 ];
 
 async fn call(operation: OperationRef, input: Value, era: Era, caller: Caller) -> CallToolResult {
-    let reply = invoke(Invocation { operation: operation.clone(), input, caller });
+    let reply = invoke(Invocation { operation: operation.clone(), input, caller, dialogue: Dialogue::default() });
     let conforms = |result: &Value| operation.conforms(result);
     let asked = Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms: &conforms, era };
     match reply.await {

@@ -37,6 +37,7 @@ use self::{
 use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Routed},
+    contract::Dialogue,
     invoke::{Invocation, invoke},
     listen::{self, Refusal},
 };
@@ -127,7 +128,7 @@ async fn call(
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
     let input = input::read(operation.operation(), &source).complete(operation)?;
     let caller = Caller { door: Door::Rest, peer: listen::peer(&parts.extensions) };
-    let invocation = Invocation { operation: operation.clone(), input, caller };
+    let invocation = Invocation { operation: operation.clone(), input, caller, dialogue: Dialogue::default() };
     render::reply(invoke(invocation).await?).await
 }
 

@@ -174,6 +174,9 @@ impl From<Failure> for Problem {
                 let errors: Vec<Value> = problems.iter().map(error).collect();
                 new(StatusCode::BAD_REQUEST, "invalid-input", "The input can't be used").with("errors", errors)
             }
+            Failure::InputRequired(_) | Failure::CannotAsk { .. } => {
+                new(StatusCode::UNPROCESSABLE_ENTITY, "input-required", "The operation has questions")
+            }
             Failure::Upstream { status, message } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
                 Self::of_upstream(status, message.clone(), HeaderMap::new())
@@ -250,6 +253,7 @@ fn shown(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
+        contract::Abilities,
         egress::{Context, Egress, Excess, Fault as UpstreamFault, Patience, TokenFault, Wait},
         grant::Grant,
     };
@@ -292,6 +296,7 @@ mod tests {
             (egress(Refusal::Token { host: host(), fault: TokenFault::Status(401) }), 502, "no-token"),
             (egress(Refusal::RequestBroken), 502, "upstream-request-broken"),
             (egress(Refusal::RequestTooLarge { excess: Excess::Body(1) }), 502, "upstream-request-too-large"),
+            (Failure::CannotAsk { lacking: Abilities::NONE }, 422, "input-required"),
             (Failure::Unavailable("its answer makes no sense".to_owned()), 502, "upstream-unavailable"),
             (Failure::WallDeadline { limit }, 504, "wall-deadline"),
             (Failure::CpuDeadline { limit, used: limit }, 500, "cpu-deadline"),

@@ -18,8 +18,9 @@ use tracing::Span;
 
 use super::{media, problem::Problem};
 use crate::{
+    contract::{Content, Contents, Resource},
     failure::Failure,
-    invoke::{self, Content, Contents, Reply},
+    invoke::{self, Reply},
 };
 
 /// How much of an upstream's error is repeated if it isn't JSON. 2 KiB: a message and its surroundings, not a whole error page.
@@ -89,10 +90,11 @@ fn content(blocks: Vec<Content>) -> Response {
         Some(Content::Image(blob) | Content::Audio(blob)) => {
             with_type(media_type(Some(&blob.media_type), octets()), blob.data)
         }
-        Some(Content::Resource { media_type: given, contents, .. }) => match contents {
+        Some(Content::Resource(Resource { media_type: given, contents, .. })) => match contents {
             Contents::Text(text) => with_type(media_type(given.as_deref(), plain_text()), text.into()),
             Contents::Binary(data) => with_type(media_type(given.as_deref(), octets()), data),
         },
+        Some(Content::Link(link)) => with_type(uri_list(), format!("{}\r\n", link.uri).into()),
     }
 }
 
@@ -109,6 +111,11 @@ fn media_type(given: Option<&str>, otherwise: HeaderValue) -> HeaderValue {
 
 fn plain_text() -> HeaderValue {
     HeaderValue::from_static("text/plain; charset=utf-8")
+}
+
+/// RFC 2483: each line a URI.
+fn uri_list() -> HeaderValue {
+    HeaderValue::from_static("text/uri-list")
 }
 
 fn octets() -> HeaderValue {

@@ -5,14 +5,15 @@ use serde_json::Value as Json;
 
 use super::{
     bindings::{plan as wit_plan, types as wit},
+    dialogue,
     json::Room,
 };
 use crate::{
-    contract,
+    contract::{self, Blob, Content, Contents, Link, Message, Resource, Role},
     document::plan,
     egress::Refusal,
     failure::{Failure, InputProblem},
-    invoke::{Blob, Content, Contents, Reply},
+    invoke::Reply,
 };
 
 /// A description that the host can't read.
@@ -86,8 +87,12 @@ fn upstream(it: wit::Upstream) -> contract::Upstream {
     contract::Upstream { base_url: it.base_url, methods: it.methods, credentials: credentials.collect() }
 }
 
-pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>) -> Failure {
+pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>, room: &mut Room) -> Failure {
     match (it, refusal) {
+        (wit::Failure::InputRequired(it), _) => match dialogue::questions(it, room) {
+            Ok(questions) => Failure::InputRequired(Box::new(questions)),
+            Err(bad) => bad,
+        },
         (wit::Failure::InvalidInput(it), _) => {
             Failure::InvalidInput(vec![InputProblem { parameter: it.parameter, message: it.message }])
         }
@@ -112,25 +117,52 @@ pub(super) fn structured(json: &str, room: &mut Room) -> Result<Reply, Failure> 
 }
 
 pub(super) fn content(blocks: Vec<wit::Content>) -> Result<Reply, Failure> {
+    blocks.into_iter().map(block).collect::<Result<_, _>>().map(Reply::Content)
+}
+
+fn block(it: wit::Content) -> Result<Content, Failure> {
     let blob = |it: wit::Blob| Ok(Blob { media_type: media_type(it.media_type)?, data: it.data.into() });
-    let blocks = blocks.into_iter().map(|block| match block {
+    match it {
         wit::Content::Text(text) => Ok(Content::Text(text)),
         wit::Content::Image(it) => blob(it).map(Content::Image),
         wit::Content::Audio(it) => blob(it).map(Content::Audio),
-        wit::Content::Resource(it) => Ok(Content::Resource {
-            uri: uri(it.uri)?,
-            media_type: it.media_type.map(media_type).transpose()?,
-            contents: match it.contents {
-                wit::ResourceContents::Text(text) => Contents::Text(text),
-                wit::ResourceContents::Binary(data) => Contents::Binary(data.into()),
-            },
-        }),
-    });
-    blocks.collect::<Result<_, _>>().map(Reply::Content)
+        wit::Content::Resource(it) => resource(it).map(Content::Resource),
+        wit::Content::ResourceLink(it) => link(it).map(Content::Link),
+    }
+}
+
+pub(super) fn resource(it: wit::EmbeddedResource) -> Result<Resource, Failure> {
+    Ok(Resource {
+        uri: uri(it.uri)?,
+        media_type: it.media_type.map(media_type).transpose()?,
+        contents: match it.contents {
+            wit::ResourceContents::Text(text) => Contents::Text(text),
+            wit::ResourceContents::Binary(data) => Contents::Binary(data.into()),
+        },
+    })
+}
+
+pub(super) fn link(it: wit::ResourceLink) -> Result<Link, Failure> {
+    Ok(Link {
+        uri: uri(it.uri)?,
+        name: it.name,
+        title: it.title,
+        description: it.description,
+        media_type: it.media_type.map(media_type).transpose()?,
+        size: it.size,
+    })
+}
+
+pub(super) fn message(it: wit::Message) -> Result<Message, Failure> {
+    let role = match it.role {
+        wit::Role::User => Role::User,
+        wit::Role::Assistant => Role::Assistant,
+    };
+    Ok(Message { role, content: block(it.content)? })
 }
 
 /// Takes what can stand in a header: `type/subtype`, with parameters or without.
-fn media_type(it: String) -> Result<String, Failure> {
+pub(super) fn media_type(it: String) -> Result<String, Failure> {
     let is_token =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
     let (essence, parameters) = it.split_once(';').unwrap_or((&it, ""));
@@ -150,11 +182,53 @@ fn uri(it: String) -> Result<String, Failure> {
     }
 }
 
+/// Takes a template of URIs; how it is expanded is the client's affair.
+pub(super) fn uri_template(it: String) -> Result<String, Failure> {
+    match !it.is_empty() && it.bytes().all(|b| matches!(b, b'!'..=b'~')) {
+        true => Ok(it),
+        false => Err(bad_text("not a URI template", &it)),
+    }
+}
+
+/// Takes what identifies something: `[A-Za-z0-9_.-]{1,128}`.
+pub(super) fn name(it: String) -> Result<String, Failure> {
+    let is_legal = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    match (1..=128).contains(&it.len()) && it.bytes().all(is_legal) {
+        true => Ok(it),
+        false => Err(bad_text("not a name", &it)),
+    }
+}
+
 fn bad_text(what: &str, text: &str) -> Failure {
     /// Enough to find it in the provider's code.
     const SHOWN: usize = 100;
     let shown: String = text.chars().take(SHOWN).collect();
     Failure::BadReply { reason: format!("its content has what is {what}: {shown:?}") }
+}
+
+pub(super) fn wit_content(it: &Content) -> wit::Content {
+    let blob = |it: &Blob| wit::Blob { media_type: it.media_type.clone(), data: it.data.to_vec() };
+    match it {
+        Content::Text(text) => wit::Content::Text(text.clone()),
+        Content::Image(it) => wit::Content::Image(blob(it)),
+        Content::Audio(it) => wit::Content::Audio(blob(it)),
+        Content::Resource(it) => wit::Content::Resource(wit::EmbeddedResource {
+            uri: it.uri.clone(),
+            media_type: it.media_type.clone(),
+            contents: match &it.contents {
+                Contents::Text(text) => wit::ResourceContents::Text(text.clone()),
+                Contents::Binary(data) => wit::ResourceContents::Binary(data.to_vec()),
+            },
+        }),
+        Content::Link(it) => wit::Content::ResourceLink(wit::ResourceLink {
+            uri: it.uri.clone(),
+            name: it.name.clone(),
+            title: it.title.clone(),
+            description: it.description.clone(),
+            media_type: it.media_type.clone(),
+            size: it.size,
+        }),
+    }
 }
 
 impl From<&plan::Plan> for wit_plan::Plan {

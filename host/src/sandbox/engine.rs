@@ -4,7 +4,10 @@
 
 use std::{thread, time::Duration};
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Linker};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    component::{HasSelf, Linker},
+};
 use wasmtime_wasi::p2::bindings as wasi;
 
 use super::state::State;
@@ -106,6 +109,8 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasi::filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     wasi::filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     wasi::random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
+    super::bindings::events::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    super::bindings::dialogue::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     wasi::random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
     Ok(linker)
 }

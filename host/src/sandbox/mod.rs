@@ -5,10 +5,13 @@
 mod bindings;
 mod body;
 mod convert;
+mod dialogue;
 mod engine;
+mod events;
 mod lane;
 mod log;
 mod meter;
+mod provide;
 mod state;
 mod usage;
 
@@ -25,11 +28,12 @@ use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
     lane::SlowLane,
     meter::{Metered, Overrun},
+    provide::Optional,
     state::{Outbound, State},
     usage::Usage,
 };
 use crate::{
-    contract::Description,
+    contract::{Description, Dialogue},
     document::plan::Plan,
     egress::{Context, Egress},
     failure::Failure,
@@ -49,6 +53,7 @@ pub struct Sandbox {
 #[derive(Clone)]
 pub struct Guest {
     linked: CapabilityPre<State>,
+    optional: Optional,
     usage: Arc<Usage>,
 }
 
@@ -68,6 +73,8 @@ pub struct Allowance {
     pub caller: Arc<str>,
     /// The mediator of the plugin's requests; `None` = every request is denied.
     pub egress: Option<Arc<Egress>>,
+    /// What the caller can be asked and wants to hear.
+    pub dialogue: Dialogue,
     /// The limits.
     pub limits: Limits,
 }
@@ -91,7 +98,8 @@ impl Sandbox {
         let component = Component::new(&self.engine, wasm)?;
         let linked = self.linker.instantiate_pre(&component)?;
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
-        Ok(Guest { linked: CapabilityPre::new(linked)?, usage })
+        let optional = Optional::of(&component, &linked)?;
+        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, usage })
     }
 
     /// Asks a guest what it offers. Its requests are denied.
@@ -146,7 +154,7 @@ impl Sandbox {
         let run = async move {
             match code(&mut store).await {
                 Ok(Ok(value)) => Ok(value),
-                Ok(Err(failure)) => Err(reported(failure, store.data())),
+                Ok(Err(failure)) => Err(reported(failure, store.data(), &limits)),
                 Err(trap) => Err(trapped(&trap, store.data(), &limits)),
             }
         };
@@ -211,6 +219,7 @@ impl Allowance {
             operation: Arc::from("configure"),
             caller: Arc::from("host"),
             egress: None,
+            dialogue: Dialogue::default(),
             limits,
         }
     }
@@ -220,8 +229,8 @@ impl Allowance {
 type Run<'a, T> = BoxFuture<'a, wasmtime::Result<Result<T, wit::Failure>>>;
 
 /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
-fn reported(failure: wit::Failure, state: &State) -> Failure {
-    convert::failure(failure, state.outbound.refusal())
+fn reported(failure: wit::Failure, state: &State, limits: &Limits) -> Failure {
+    convert::failure(failure, state.outbound.refusal(), &mut Room::of(limits.memory))
 }
 
 fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
@@ -262,7 +271,7 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
     let context = Context::begin(allowance.operation, allowance.caller, allowance.limits.wall);
     let outbound = Outbound::new(allowance.plugin.clone(), allowance.egress, context, allowance.limits.requests);
-    let state = State::new(&allowance.plugin, outbound, &allowance.limits);
+    let state = State::new(&allowance.plugin, outbound, allowance.dialogue, &allowance.limits);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
     // What the host copies out of a guest for one call or reply, counted as often as the guest points at it: a million strings that

@@ -20,8 +20,9 @@ use wasmtime_wasi_http::{
     p2::types::HostIncomingResponse,
 };
 
-use super::{engine::MAX_TABLE_ENTRIES, log::GuestLog};
+use super::{engine::MAX_TABLE_ENTRIES, events::Telling, log::GuestLog};
 use crate::{
+    contract::Dialogue,
     egress::{Context, Egress, Patience, Refusal, Surplus, refuse_in_describe},
     failure::Failure,
     grant::Limits,
@@ -43,6 +44,10 @@ pub(super) struct State {
     http: WasiHttpCtx,
     /// The mediator's door.
     pub(super) outbound: Outbound,
+    /// The caller's side.
+    pub(super) dialogue: Dialogue,
+    /// What it is told.
+    pub(super) telling: Telling,
     memory: Memory,
 }
 
@@ -58,7 +63,7 @@ struct Memory {
 }
 
 impl State {
-    pub(super) fn new(plugin: &Arc<str>, outbound: Outbound, limits: &Limits) -> Self {
+    pub(super) fn new(plugin: &Arc<str>, outbound: Outbound, dialogue: Dialogue, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
@@ -69,7 +74,9 @@ impl State {
             .stderr(GuestLog::new(plugin.clone(), "stderr", limits.log))
             .max_random_size(MAX_RANDOM)
             .build();
-        Self { table, wasi, http, outbound, memory: Memory { used: 0, limit: limits.memory, denied: false } }
+        let telling = Telling::new(plugin.clone(), dialogue.events.clone(), limits);
+        let memory = Memory { used: 0, limit: limits.memory, denied: false };
+        Self { table, wasi, http, outbound, dialogue, telling, memory }
     }
 
     /// True when the guest asked for more memory than its limit: the trap that follows is a consequence.

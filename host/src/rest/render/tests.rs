@@ -1,7 +1,10 @@
 //! Replies of all kinds, and what becomes of them.
 
 use super::*;
-use crate::rest::request_id::RequestId;
+use crate::{
+    contract::{Blob, Link},
+    rest::request_id::RequestId,
+};
 use serde_json::json;
 
 type Chunk = Result<&'static str, ()>;
@@ -149,12 +152,19 @@ async fn a_status_without_a_meaning_is_the_upstreams_fault() {
 
 #[tokio::test]
 async fn structured_results_and_content() {
-    let resource = |media_type: Option<&str>, contents| Content::Resource {
-        uri: "x:y".to_owned(),
-        media_type: media_type.map(str::to_owned),
-        contents,
+    let resource = |media_type: Option<&str>, contents| {
+        let (uri, media_type) = ("x:y".to_owned(), media_type.map(str::to_owned));
+        Content::Resource(Resource { uri, media_type, contents })
     };
-    let blob = |media_type: &str| invoke::Blob { media_type: media_type.to_owned(), data: "x".into() };
+    let blob = |media_type: &str| Blob { media_type: media_type.to_owned(), data: "x".into() };
+    let link = Link {
+        uri: "users://7".to_owned(),
+        name: "7".to_owned(),
+        title: None,
+        description: None,
+        media_type: None,
+        size: None,
+    };
     let text = || Contents::Text("x".to_owned());
     let binary = || Contents::Binary("x".into());
     let first = |block| Reply::Content(vec![block, Content::Text("second".to_owned())]);
@@ -164,6 +174,7 @@ async fn structured_results_and_content() {
         (first(Content::Text("x".to_owned())), "text/plain; charset=utf-8", "x"),
         (first(Content::Image(blob("image/png"))), "image/png", "x"),
         (first(Content::Audio(blob("audio/ogg"))), "audio/ogg", "x"),
+        (first(Content::Link(link)), "text/uri-list", "users://7\r\n"),
         (first(Content::Audio(blob("a\r\nset-cookie: b"))), "application/octet-stream", "x"),
         (first(resource(Some("text/csv"), text())), "text/csv", "x"),
         (first(resource(None, text())), "text/plain; charset=utf-8", "x"),

@@ -1,0 +1,144 @@
+//! What plugins offer besides operations, by the same way as a call: admit, run in a fresh instance, hand back, log.
+//!
+//! One plugin at a time: which plugins a caller sees, and whose a URI is, is for the door to find out.
+
+use std::sync::Arc;
+
+use tracing::Instrument;
+
+use super::noted;
+use crate::{
+    caller::Caller,
+    component::Plugin,
+    contract::{Dialogue, FilledIn, Link, Prompt, PromptMessages, Resource, ResourceTemplate, Subject, Suggestions},
+    failure::{Failure, InputProblem},
+    sandbox::Allowance,
+};
+
+/// Whom a request goes to, and who asks.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The plugin. Holding it keeps it alive, as with a call.
+    pub plugin: Arc<Plugin>,
+    /// Who asks.
+    pub caller: Caller,
+    /// What the caller can be asked and wants to hear.
+    pub dialogue: Dialogue,
+}
+
+/// The plugin's resources; none if it hasn't any, which costs nothing.
+///
+/// # Errors
+/// As [`super::invoke`], for this function and those below. A list asks nothing back.
+pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
+    match request.plugin.offers().resources {
+        true => request.run("resources/list", async |plugin, allowance| plugin.list_resources(allowance).await).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+/// The plugin's families of resources; none if it hasn't any, which costs nothing.
+///
+/// # Errors
+/// As above.
+pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, Failure> {
+    match request.plugin.offers().resources {
+        true => {
+            let list = async |plugin: &Plugin, allowance| plugin.list_templates(allowance).await;
+            request.run("resources/templates/list", list).await
+        }
+        false => Ok(Vec::new()),
+    }
+}
+
+/// One of the plugin's resources; `None` if it hasn't this one.
+///
+/// # Errors
+/// As above; and the plugin may ask something back.
+pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<Resource>>, Failure> {
+    match request.plugin.offers().resources {
+        true => {
+            let read = async |plugin: &Plugin, allowance| plugin.read_resource(allowance, uri).await;
+            request.run("resources/read", read).await
+        }
+        false => Ok(None),
+    }
+}
+
+/// The plugin's prompts; none if it hasn't any, which costs nothing.
+///
+/// # Errors
+/// As above.
+pub async fn list_prompts(request: Request) -> Result<Vec<Prompt>, Failure> {
+    match request.plugin.offers().prompts {
+        true => request.run("prompts/list", async |plugin, allowance| plugin.list_prompts(allowance).await).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+/// One of the plugin's prompts, filled in; `None` if it hasn't this one.
+///
+/// # Errors
+/// As above; [`Failure::InvalidInput`] names the required arguments that aren't there. The plugin may ask something back.
+pub async fn get_prompt(
+    request: Request,
+    name: String,
+    arguments: Vec<FilledIn>,
+) -> Result<Option<PromptMessages>, Failure> {
+    let prompts = list_prompts(request.clone()).await?;
+    let Some(prompt) = prompts.into_iter().find(|prompt| prompt.name == name) else { return Ok(None) };
+    require(&prompt, &arguments)?;
+    let get = async |plugin: &Plugin, allowance| plugin.get_prompt(allowance, name, arguments).await;
+    request.run("prompts/get", get).await
+}
+
+/// What the plugin suggests for a field; nothing if it doesn't suggest.
+///
+/// # Errors
+/// As above.
+pub async fn complete(
+    request: Request,
+    subject: Subject,
+    typed: String,
+    filled_in: Vec<FilledIn>,
+) -> Result<Suggestions, Failure> {
+    match request.plugin.offers().completions {
+        true => {
+            let suggest =
+                async |plugin: &Plugin, allowance| plugin.complete(allowance, subject, typed, filled_in).await;
+            request.run("completion/complete", suggest).await
+        }
+        false => Ok(Suggestions::default()),
+    }
+}
+
+impl Request {
+    /// `what` stands where a call has its operation; no operation has a slash in its name.
+    async fn run<T>(
+        self,
+        what: &str,
+        code: impl AsyncFnOnce(&Plugin, Allowance) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Self { plugin, caller, dialogue } = self;
+        let abilities = dialogue.abilities;
+        let asked = async {
+            let _permit = plugin.admit().await?;
+            let outcome = code(&plugin, plugin.allowance(what, caller, dialogue)).await;
+            outcome.map_err(|failure| noted(failure, abilities))
+        };
+        asked.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = what)).await
+    }
+}
+
+/// Refuses arguments that lack what the prompt requires.
+fn require(prompt: &Prompt, arguments: &[FilledIn]) -> Result<(), Failure> {
+    let missing = prompt.parameters.iter().filter(|it| it.required);
+    let missing = missing.filter(|it| arguments.iter().all(|argument| argument.name != it.name));
+    let problems: Vec<_> = missing
+        .map(|it| InputProblem { parameter: Some(it.name.clone()), message: "is required".to_owned() })
+        .collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::InvalidInput(problems)),
+    }
+}
