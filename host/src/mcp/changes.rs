@@ -1,7 +1,8 @@
 //! Word of the catalog's changes, for those who have told a client about one state and owe it news of the next.
 //!
-//! Changes that come while the last one is being told are told as one; how they are told is up to the caller.
+//! Changes that come while the last one is being told are told as one. How a session is told is `session`'s.
 
+use rmcp::service::{SubscriptionContext, SubscriptionSendError};
 use tokio::sync::watch;
 
 use crate::catalog::Catalog;
@@ -24,4 +25,22 @@ impl Changes {
         self.told = *self.generations.wait_for(|now| *now != told).await.ok()?;
         Some(())
     }
+}
+
+/// Tells of a change what a modern client wants to know of it.
+pub(super) async fn tell(context: &SubscriptionContext) -> Result<(), SubscriptionSendError> {
+    let (wanted, sink) = (context.accepted(), context.sink());
+    if wanted.tools_list_changed == Some(true) {
+        sink.notify_tool_list_changed().await?;
+    }
+    if wanted.prompts_list_changed == Some(true) {
+        sink.notify_prompt_list_changed().await?;
+    }
+    if wanted.resources_list_changed == Some(true) {
+        sink.notify_resource_list_changed().await?;
+    }
+    for uri in wanted.resource_subscriptions.iter().flatten() {
+        sink.notify_resource_updated(uri).await?;
+    }
+    Ok(())
 }

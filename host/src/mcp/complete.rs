@@ -1,9 +1,70 @@
-//! Suggestions for a tool's arguments: where a parameter has an `enum`, its values.
+//! Suggestions while somebody is filling in: by plugins for their prompts and resources, and for a tool's parameter that has an
+//! `enum`, its values.
 //!
 //! The protocol has references to prompts and to templates of resources, none to tools: a tool is named as a prompt would be.
 
-use rmcp::model::CompletionInfo;
+use std::sync::Arc;
+
+use rmcp::{
+    ErrorData,
+    model::{CompleteRequestParams, CompletionInfo, Reference},
+};
 use serde_json::Value;
+
+use super::{converse::Client, failure, prompts, resources::request};
+use crate::{
+    component::Plugin,
+    contract::{FilledIn, Subject, Suggestions},
+    invoke::{self, list_templates},
+};
+
+/// What the plugin suggests whose prompt or template it is; `None` if it is nobody's.
+///
+/// # Errors
+/// The plugin fails.
+pub(super) async fn by_plugins(
+    plugins: &[Arc<Plugin>],
+    client: &Client<'_>,
+    asked: &CompleteRequestParams,
+) -> Result<Option<CompletionInfo>, ErrorData> {
+    let Some((plugin, subject)) = owner(plugins, client, asked).await else { return Ok(None) };
+    let context = asked.context.as_ref().and_then(|it| it.arguments.as_ref());
+    let filled_in =
+        context.into_iter().flatten().map(|(name, value)| FilledIn { name: name.clone(), value: value.clone() });
+    let typed = asked.argument.value.clone();
+    let suggested = invoke::complete(request(&plugin, client), subject, typed, filled_in.collect()).await;
+    suggested.map(|it| Some(info(it))).map_err(|failed| failure::refuse(&failed))
+}
+
+/// Whose it is that is being filled in.
+async fn owner(
+    plugins: &[Arc<Plugin>],
+    client: &Client<'_>,
+    asked: &CompleteRequestParams,
+) -> Option<(Arc<Plugin>, Subject)> {
+    let field = asked.argument.name.clone();
+    match &asked.r#ref {
+        Reference::Prompt(prompt) => {
+            let named = prompts::list(plugins, client).await.into_iter().find(|it| it.name == prompt.name)?;
+            Some((named.plugin, Subject::Prompt { name: named.prompt.name, parameter: field }))
+        }
+        Reference::Resource(resource) => {
+            for plugin in plugins {
+                let templates = list_templates(request(plugin, client)).await.unwrap_or_default();
+                if templates.iter().any(|it| it.uri_template == resource.uri) {
+                    let uri_template = resource.uri.clone();
+                    return Some((plugin.clone(), Subject::ResourceTemplate { uri_template, variable: field }));
+                }
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+fn info(it: Suggestions) -> CompletionInfo {
+    CompletionInfo::with_pagination(it.values, it.total, it.more).expect("the sandbox gives no more than the most")
+}
 
 /// What the schema's parameter allows of what begins as typed, in the order of the schema.
 pub(super) fn from_enum(schema: &Value, parameter: &str, typed: &str) -> CompletionInfo {

@@ -1,8 +1,12 @@
 //! A failure as a tool result that a model can act upon.
 //!
-//! The caller's text only, never the log's; protocol errors are for calls that reach no operation.
+//! The caller's text only, never the log's; protocol errors are for calls that reach no operation, and for resources and prompts,
+//! which have no other way to fail.
 
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::{
+    ErrorData,
+    model::{CallToolResult, ContentBlock},
+};
 
 use super::Asked;
 use crate::{
@@ -30,6 +34,14 @@ pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
         }
     };
     error(text)
+}
+
+/// The failure of what isn't a tool.
+pub(super) fn refuse(failure: &Failure) -> ErrorData {
+    match failure {
+        Failure::InvalidInput(problems) => ErrorData::invalid_params(invalid_input(problems), None),
+        _ => ErrorData::internal_error(failure.to_string(), None),
+    }
 }
 
 /// An error result.

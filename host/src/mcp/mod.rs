@@ -5,13 +5,20 @@
 mod abandon;
 mod changes;
 mod complete;
+mod converse;
+mod dialogue;
 mod endpoint;
+mod events;
 mod failure;
 mod instructions;
 mod message;
 mod page;
+mod prompts;
 mod reply;
+mod resources;
+mod seal;
 mod server;
+mod session;
 mod tool;
 mod upstream;
 
@@ -37,6 +44,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
     endpoint::Endpoint,
+    seal::Seal,
     server::{MAX_SESSIONS, Surface},
 };
 use crate::{
@@ -85,13 +93,14 @@ struct Endpoints {
 struct Common {
     catalog: Arc<Catalog>,
     sessions: Arc<Semaphore>,
+    seal: Arc<Seal>,
     open: CancellationToken,
 }
 
 impl Common {
     fn endpoint(&self, scope: Scope) -> Endpoint {
-        let (catalog, sessions) = (self.catalog.clone(), self.sessions.clone());
-        Endpoint::open(Surface::new(catalog, scope, sessions, self.open.child_token()))
+        let (catalog, sessions, seal) = (self.catalog.clone(), self.sessions.clone(), self.seal.clone());
+        Endpoint::open(Surface::new(catalog, scope, sessions, seal, self.open.child_token()))
     }
 }
 
@@ -99,7 +108,7 @@ impl Endpoints {
     fn open(catalog: Arc<Catalog>, open: CancellationToken) -> Arc<Self> {
         let changes = catalog.changes();
         let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
-        let common = Common { catalog, sessions, open: open.clone() };
+        let common = Common { catalog, sessions, seal: Arc::new(Seal::new()), open: open.clone() };
         let endpoints = Arc::new(Self {
             all: common.endpoint(Scope::All),
             common,

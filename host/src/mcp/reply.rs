@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Asked, Era, failure, tool, upstream};
 use crate::{
-    contract::{Blob, Content, Contents, Link, Operation},
+    contract::{Blob, Content, Contents, Link, Operation, Resource},
     invoke::Reply,
 };
 
@@ -123,7 +123,31 @@ fn resource(uri: String, media_type: Option<String>, contents: Contents, operati
     }
 }
 
-fn link(it: Link) -> rmcp::model::Resource {
+/// A block as it is, uncut: for a prompt, whose author knows that a model will read it.
+pub(super) fn whole(block: Content) -> ContentBlock {
+    match block {
+        Content::Text(text) => ContentBlock::text(text),
+        Content::Image(it) => ContentBlock::image(BASE64_STANDARD.encode(it.data), it.media_type),
+        Content::Audio(it) => ContentBlock::audio(BASE64_STANDARD.encode(it.data), it.media_type),
+        Content::Resource(it) => ContentBlock::resource(contents(it)),
+        Content::Link(it) => ContentBlock::ResourceLink(link(it)),
+    }
+}
+
+/// A resource with its contents.
+pub(super) fn contents(it: Resource) -> ResourceContents {
+    let (uri, mime_type) = (it.uri, it.media_type);
+    match it.contents {
+        Contents::Text(text) => ResourceContents::TextResourceContents { uri, mime_type, text, meta: None },
+        Contents::Binary(data) => {
+            let blob = BASE64_STANDARD.encode(data);
+            ResourceContents::BlobResourceContents { uri, mime_type, blob, meta: None }
+        }
+    }
+}
+
+/// A resource without its contents.
+pub(super) fn link(it: Link) -> rmcp::model::Resource {
     let mut link = rmcp::model::Resource::new(it.uri, it.name);
     link.title = it.title;
     link.description = it.description;
@@ -142,7 +166,7 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::{Effects, Resource, Route};
+    use crate::contract::{Effects, Route};
 
     /// An operation with this output schema.
     pub(in crate::mcp) fn operation(output_schema: Option<Value>) -> Operation {

@@ -1,8 +1,9 @@
 //! The protocol's methods: tools from the catalog's snapshot, calls by way of `invoke`, word of changes.
 //!
-//! Transport, sessions and versions are rmcp's; the looks of tools and results are `tool`'s, `reply`'s and `failure`'s.
+//! Transport, sessions and versions are rmcp's; the looks of tools and results are `tool`'s, `reply`'s and `failure`'s; what plugins
+//! offer besides tools is `resources`' and `prompts`'.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::request;
 use rmcp::{
@@ -10,20 +11,34 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ContentBlock,
         CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
-        InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-        ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
+        UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
-use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::{Asked, Era, changes::Changes, complete, failure, instructions::Instructions, page, reply, tool};
+use super::{
+    Asked, Era,
+    changes::{Changes, tell},
+    complete,
+    converse::{About, Before, Client, Ended},
+    events, failure,
+    instructions::Instructions,
+    page::{Page, page},
+    prompts, reply, resources,
+    seal::Seal,
+    session::Session,
+    tool,
+};
 use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Scope},
-    contract::Dialogue,
+    component::Plugin,
     invoke::{Invocation, invoke},
     listen,
 };
@@ -38,6 +53,7 @@ pub(super) struct Surface {
     scope: Scope,
     instructions: Instructions,
     sessions: Arc<Semaphore>,
+    seal: Arc<Seal>,
     closing: CancellationToken,
 }
 
@@ -47,9 +63,19 @@ impl Surface {
         catalog: Arc<Catalog>,
         scope: Scope,
         sessions: Arc<Semaphore>,
+        seal: Arc<Seal>,
         closing: CancellationToken,
     ) -> Self {
-        Self { catalog, scope, instructions: Instructions::default(), sessions, closing }
+        Self { catalog, scope, instructions: Instructions::default(), sessions, seal, closing }
+    }
+
+    /// The plugins of the scope, in the order of every listing.
+    fn plugins(&self) -> Vec<Arc<Plugin>> {
+        let snapshot = self.catalog.snapshot();
+        match &self.scope {
+            Scope::All => snapshot.plugins().to_vec(),
+            Scope::Plugin(name) => snapshot.plugin(name).cloned().into_iter().collect(),
+        }
     }
 
     /// Cancelled when the endpoint begins to close.
@@ -63,24 +89,28 @@ pub(super) struct Server {
     surface: Arc<Surface>,
     /// The catalog's generation when the client came: what it may have seen is no older.
     generation: u64,
-    /// A legacy session's place among the others. Like the next field, dropped by rmcp with the session's server.
-    session: OnceLock<OwnedSemaphorePermit>,
-    /// Ends the task that tells a legacy session about changes.
-    telling: OnceLock<DropGuard>,
+    /// Used by legacy clients only.
+    session: Session,
 }
 
 impl Server {
     pub(super) fn new(surface: Arc<Surface>) -> Self {
-        Self {
-            generation: surface.catalog.snapshot().generation(),
-            surface,
-            session: OnceLock::new(),
-            telling: OnceLock::new(),
-        }
+        Self { generation: surface.catalog.snapshot().generation(), surface, session: Session::default() }
     }
 
     fn changes(&self) -> Changes {
         Changes::since(&self.surface.catalog, self.generation)
+    }
+
+    fn client<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Client<'a> {
+        let peer = context.extensions.get::<request::Parts>().and_then(|parts| listen::peer(&parts.extensions));
+        Client {
+            context,
+            era: Era::of(context.protocol_version().as_ref()),
+            caller: Caller { door: Door::Mcp, peer },
+            seal: &self.surface.seal,
+            log: self.session.log(),
+        }
     }
 
     fn find(&self, name: &str) -> Result<OperationRef, ErrorData> {
@@ -97,13 +127,21 @@ impl Server {
 }
 
 impl ServerHandler for Server {
+    #[expect(
+        deprecated,
+        reason = "rmcp calls logging to the client deprecated, as the protocol does; both still have it"
+    )]
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
             .enable_prompts()
+            .enable_prompts_list_changed()
             .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
             .enable_completions()
+            .enable_logging()
             .build();
         let snapshot = self.surface.catalog.snapshot();
         let instructions = self.surface.instructions.of(&snapshot, &self.surface.scope);
@@ -117,15 +155,14 @@ impl ServerHandler for Server {
         request: InitializeRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        let session = self.surface.sessions.clone().try_acquire_owned().map_err(|_| {
+        let place = self.surface.sessions.clone().try_acquire_owned().map_err(|_| {
             let text = format!(
                 "{MAX_SESSIONS} sessions are open, which is the limit: end those that aren't used any more (DELETE), \
                  or speak protocol version 2026-07-28, which needs none"
             );
             ErrorData::internal_error(text, None)
         })?;
-        // A client that initializes a session twice keeps the one place it has.
-        let _ = self.session.set(session);
+        self.session.takes(place);
         self.negotiate_initialize(&request)
     }
 
@@ -135,11 +172,9 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let era = Era::of(context.protocol_version().as_ref());
-        let cursor = request.and_then(|request| request.cursor);
         let snapshot = self.surface.catalog.snapshot();
         let tools = snapshot.tools(&self.surface.scope);
-        let page = page::page(tools, |tool| tool.name.as_str(), cursor.as_deref())
-            .map_err(|bad| ErrorData::invalid_params(bad.to_string(), None))?;
+        let page = paged(tools, |tool| &tool.name, request)?;
         let rendered = page.items.iter();
         let rendered = rendered.map(|it| tool::render(&it.name, it.operation.operation(), era));
         let mut result = ListToolsResult::with_all_items(rendered.collect());
@@ -162,28 +197,21 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let operation = self.find(&request.name)?;
-        let input = Value::Object(request.arguments.unwrap_or_default());
-        let era = Era::of(context.protocol_version().as_ref());
-        let peer = context.extensions.get::<request::Parts>().and_then(|parts| listen::peer(&parts.extensions));
-        let caller = Caller { door: Door::Mcp, peer };
-        let called = context.ct.run_until_cancelled(call(operation, input, era, caller)).await;
-        Ok(called.unwrap_or_else(cancelled).into())
+        let called = context.ct.run_until_cancelled(call(&self.client(&context), operation, request)).await;
+        called.unwrap_or_else(|| Ok(cancelled().into()))
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let offered = SubscriptionFilter::builder().tools_list_changed().build();
-        Some(requested.intersection(&offered))
+        let offered =
+            SubscriptionFilter::builder().tools_list_changed().prompts_list_changed().resources_list_changed();
+        let uris = requested.resource_subscriptions.clone().unwrap_or_default();
+        Some(requested.intersection(&offered.resource_subscriptions(uris).build()))
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let wants_tools = context.accepted().tools_list_changed == Some(true);
         let telling = async {
             let mut changes = self.changes();
-            while changes.next().await.is_some() {
-                if wants_tools && context.sink().notify_tool_list_changed().await.is_err() {
-                    return;
-                }
-            }
+            while changes.next().await.is_some() && tell(&context).await.is_ok() {}
         };
         tokio::select! {
             () = telling => {}
@@ -193,51 +221,107 @@ impl ServerHandler for Server {
         Ok(())
     }
 
-    /// A legacy session has begun: it is told about changes until it ends.
+    /// A legacy session has begun.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let mut changes = self.changes();
-        let ended = CancellationToken::new();
-        let telling = async move {
-            while changes.next().await.is_some() {
-                if context.peer.notify_tool_list_changed().await.is_err() {
-                    return;
-                }
+        self.session.follows(self.changes(), context.peer);
+    }
+
+    #[expect(
+        deprecated,
+        reason = "rmcp calls logging to the client deprecated, as the protocol does; sessions have it"
+    )]
+    async fn set_level(
+        &self,
+        request: rmcp::model::SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        match Era::of(context.protocol_version().as_ref()) {
+            Era::Legacy => {
+                self.session.logs_from(events::level(request.level));
+                Ok(())
             }
-        };
-        tokio::spawn(ended.clone().run_until_cancelled_owned(telling));
-        // A client that says it twice is still told once: the second guard is dropped here.
-        let _ = self.telling.set(ended.drop_guard());
+            Era::Modern => Err(ErrorData::method_not_found::<SetLevelRequestMethod>()),
+        }
+    }
+
+    async fn subscribe(&self, request: SubscribeRequestParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.session.subscribes(request.uri)
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.session.unsubscribes(&request.uri);
+        Ok(())
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let prompts = prompts::list(&self.surface.plugins(), &self.client(&context)).await;
+        let prompts: Vec<_> = prompts.into_iter().map(prompts::render).collect();
+        let page = paged(&prompts, |it| &it.name, request)?;
+        let mut result = ListPromptsResult::with_all_items(page.items.to_vec());
+        result.next_cursor = page.next;
+        Ok(result)
     }
 
     async fn get_prompt(
         &self,
         request: GetPromptRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let text = format!("unknown prompt: {}; there are none", tool::quoted(&request.name));
-        Err(ErrorData::invalid_params(text, None))
+        prompts::get(&self.surface.plugins(), &self.client(&context), request).await
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let resources = resources::list(&self.surface.plugins(), &self.client(&context)).await;
+        let page = paged(&resources, |it| &it.uri, request)?;
+        let mut result = ListResourcesResult::with_all_items(page.items.to_vec());
+        result.next_cursor = page.next;
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let templates = resources::templates(&self.surface.plugins(), &self.client(&context)).await;
+        let page = paged(&templates, |it| &it.uri_template, request)?;
+        let mut result = ListResourceTemplatesResult::with_all_items(page.items.to_vec());
+        result.next_cursor = page.next;
+        Ok(result)
     }
 
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let text = format!("unknown resource: {}; there are none", tool::quoted(&request.uri));
-        Err(ErrorData::resource_not_found(text, Some(json!({"uri": request.uri}))))
+        resources::read(&self.surface.plugins(), &self.client(&context), request).await
     }
 
     async fn complete(
         &self,
         request: CompleteRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let snapshot = self.surface.catalog.snapshot();
-        let tool = request.r#ref.as_prompt_name().and_then(|name| snapshot.tool(&self.surface.scope, name));
-        Ok(tool.map_or_else(CompleteResult::default, |tool| {
-            let schema = &tool.operation.operation().input_schema;
-            CompleteResult::new(complete::from_enum(schema, &request.argument.name, &request.argument.value))
-        }))
+        let suggested = complete::by_plugins(&self.surface.plugins(), &self.client(&context), &request).await?;
+        Ok(CompleteResult::new(suggested.unwrap_or_else(|| {
+            let snapshot = self.surface.catalog.snapshot();
+            let tool = request.r#ref.as_prompt_name().and_then(|name| snapshot.tool(&self.surface.scope, name));
+            let schema = tool.map_or(&Value::Null, |tool| &tool.operation.operation().input_schema);
+            complete::from_enum(schema, &request.argument.name, &request.argument.value)
+        })))
     }
 
     /// A method that rmcp doesn't know, or one whose parameters it can't read.
@@ -270,14 +354,34 @@ const METHODS_WITH_PARAMETERS: [&str; 9] = [
     "tools/list",
 ];
 
-async fn call(operation: OperationRef, input: Value, era: Era, caller: Caller) -> CallToolResult {
-    let reply = invoke(Invocation { operation: operation.clone(), input, caller, dialogue: Dialogue::default() });
+fn paged<'a, T>(
+    items: &'a [T],
+    name: impl Fn(&T) -> &str,
+    request: Option<PaginatedRequestParams>,
+) -> Result<Page<'a, T>, ErrorData> {
+    let cursor = request.and_then(|request| request.cursor);
+    page(items, name, cursor.as_deref()).map_err(|bad| ErrorData::invalid_params(bad.to_string(), None))
+}
+
+async fn call(
+    client: &Client<'_>,
+    operation: OperationRef,
+    request: CallToolRequestParams,
+) -> Result<CallToolResponse, ErrorData> {
+    let (plugin, described) = (operation.plugin().name(), operation.operation());
+    let input = Value::Object(request.arguments.unwrap_or_default());
+    let about = About { method: "tools/call", plugin, subject: &described.name, arguments: &input };
+    let before = Before { answers: request.input_responses, state: request.request_state };
     let conforms = |result: &Value| operation.conforms(result);
-    let asked = Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms: &conforms, era };
-    match reply.await {
-        Ok(reply) => reply::render(reply, asked).await,
-        Err(failed) => failure::render(&failed, asked),
-    }
+    let asked = Asked { plugin, operation: described, conforms: &conforms, era: client.era };
+    let run = |dialogue| {
+        invoke(Invocation { operation: operation.clone(), input: input.clone(), caller: client.caller, dialogue })
+    };
+    Ok(match client.converse(about, before, run).await? {
+        Ended::Done(Ok(reply)) => reply::render(reply, asked).await.into(),
+        Ended::Done(Err(failed)) => failure::render(&failed, asked).into(),
+        Ended::Asks(asks) => asks.into(),
+    })
 }
 
 /// Nobody reads it: rmcp drops the answer to a cancelled request.

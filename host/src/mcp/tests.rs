@@ -114,7 +114,10 @@ async fn discovery_tells_who_we_are_and_what_we_can() {
     let result = Client::new().modern("/mcp", "server/discover", json!({})).await.json()["result"].take();
     assert_eq!(
         result["capabilities"],
-        json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {"listChanged": true}})
+        json!({
+            "completions": {}, "logging": {}, "prompts": {"listChanged": true},
+            "resources": {"listChanged": true, "subscribe": true}, "tools": {"listChanged": true},
+        })
     );
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "airlock");
     assert_eq!(result["instructions"], "No capability is loaded at the moment.");
@@ -132,8 +135,13 @@ async fn what_is_not_there_is_invalid_params() {
             json!({"cursor": "nonsense"}),
             "unknown cursor: it was never given out, or the list has changed since; list again from the start",
         ),
-        ("prompts/get", json!({"name": "nothing"}), "unknown prompt: nothing; there are none"),
-        ("resources/read", json!({"uri": "a:b"}), "unknown resource: a:b; there are none"),
+        (
+            "resources/templates/list",
+            json!({"cursor": ""}),
+            "unknown cursor: it was never given out, or the list has changed since; list again from the start",
+        ),
+        ("prompts/get", json!({"name": "nothing"}), "unknown prompt: nothing; list the prompts to see their names"),
+        ("resources/read", json!({"uri": "a:b"}), "unknown resource: a:b; list the resources to see their URIs"),
     ] {
         let mut expected = json!({"code": -32602, "message": message});
         if let Some(uri) = params.get("uri") {
@@ -235,6 +243,17 @@ async fn a_legacy_client_has_a_session_on_the_same_url() {
     let answer = client.send("POST", "/mcp", &session, call).await;
     assert_eq!(answer.json()["error"]["code"], -32602);
 
+    for (method, params) in [
+        ("ping", json!({})),
+        ("logging/setLevel", json!({"level": "warning"})),
+        ("resources/subscribe", json!({"uri": "a:b"})),
+        ("resources/unsubscribe", json!({"uri": "a:b"})),
+    ] {
+        let request = json!({"jsonrpc": "2.0", "id": 4, "method": method, "params": params});
+        let answer = client.send("POST", "/mcp", &session, request).await;
+        assert_eq!(answer.json(), json!({"jsonrpc": "2.0", "id": 4, "result": {}}), "{method}");
+    }
+
     assert_eq!(client.send("DELETE", "/mcp", &session, Value::Null).await.status, 202);
     assert_eq!(client.send("POST", "/mcp", &session, list()).await.status, 404);
 }
@@ -249,8 +268,8 @@ async fn a_plugin_that_is_not_loaded_has_no_endpoint() {
 #[tokio::test]
 async fn subscriptions_end_in_order_when_the_host_stops() {
     let client = Client::new();
-    let wanted = json!({"notifications": {"toolsListChanged": true, "promptsListChanged": true}});
-    let listening = client.modern("/mcp", "subscriptions/listen", wanted);
+    let wanted = json!({"toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": ["a:b"]});
+    let listening = client.modern("/mcp", "subscriptions/listen", json!({"notifications": wanted}));
     let stopping = async {
         // The subscription is polled first, and it stays open until it is told to end.
         tokio::task::yield_now().await;
@@ -260,6 +279,6 @@ async fn subscriptions_end_in_order_when_the_host_stops() {
     let events = answer.events();
     assert_eq!(events.len(), 2, "{}", answer.text);
     assert_eq!(events[0]["method"], "notifications/subscriptions/acknowledged");
-    assert_eq!(events[0]["params"]["notifications"], json!({"toolsListChanged": true}));
+    assert_eq!(events[0]["params"]["notifications"], wanted);
     assert_eq!(events[1]["result"]["resultType"], "complete");
 }

@@ -1,0 +1,89 @@
+//! The resources of all plugins of an endpoint.
+//!
+//! Plugins are asked anew for each list: they may have something else today. One that fails is left out, and logged by `invoke`.
+
+use std::{collections::HashSet, sync::Arc};
+
+use futures::future::join_all;
+use rmcp::{
+    ErrorData,
+    model::{ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceTemplate},
+};
+use serde_json::{Value, json};
+
+use super::{
+    converse::{About, Before, Client, Ended, refuse},
+    failure, reply,
+    seal::BadState,
+    tool::quoted,
+};
+use crate::{
+    component::Plugin,
+    contract::{self, Dialogue},
+    invoke::{Request, list_resources, list_templates, read_resource},
+};
+
+/// The resources, each URI once: the first plugin that names it has it.
+pub(super) async fn list(plugins: &[Arc<Plugin>], client: &Client<'_>) -> Vec<rmcp::model::Resource> {
+    let lists = join_all(plugins.iter().map(|it| list_resources(request(it, client)))).await;
+    let mut seen = HashSet::new();
+    let all = lists.into_iter().flat_map(Result::unwrap_or_default);
+    all.filter(|it| seen.insert(it.uri.clone())).map(reply::link).collect()
+}
+
+/// The families of resources, each URI template once.
+pub(super) async fn templates(plugins: &[Arc<Plugin>], client: &Client<'_>) -> Vec<ResourceTemplate> {
+    let lists = join_all(plugins.iter().map(|it| list_templates(request(it, client)))).await;
+    let mut seen = HashSet::new();
+    let all = lists.into_iter().flat_map(Result::unwrap_or_default);
+    all.filter(|it| seen.insert(it.uri_template.clone())).map(template).collect()
+}
+
+/// Reads a resource: of the first plugin that has it, in the order of their names. A client that answers a plugin's questions comes
+/// back to that plugin.
+pub(super) async fn read(
+    plugins: &[Arc<Plugin>],
+    client: &Client<'_>,
+    request: ReadResourceRequestParams,
+) -> Result<ReadResourceResponse, ErrorData> {
+    let ReadResourceRequestParams { uri, input_responses, request_state, .. } = request;
+    let mut asked = false;
+    for plugin in plugins.iter().filter(|it| it.offers().resources) {
+        let about = About { method: "resources/read", plugin: plugin.name(), subject: &uri, arguments: &Value::Null };
+        if request_state.as_ref().is_some_and(|state| !client.knows(state, about)) {
+            continue;
+        }
+        asked = true;
+        let before = Before { answers: input_responses.clone(), state: request_state.clone() };
+        let run =
+            |dialogue| read_resource(Request { plugin: plugin.clone(), caller: client.caller, dialogue }, uri.clone());
+        match client.converse(about, before, run).await? {
+            Ended::Done(Ok(None)) => {}
+            Ended::Done(Ok(Some(parts))) => {
+                return Ok(ReadResourceResult::new(parts.into_iter().map(reply::contents).collect()).into());
+            }
+            Ended::Done(Err(failed)) => return Err(failure::refuse(&failed)),
+            Ended::Asks(asks) => return Ok(asks.into()),
+        }
+    }
+    match request_state {
+        Some(_) if !asked => Err(refuse(BadState)),
+        _ => {
+            let text = format!("unknown resource: {}; list the resources to see their URIs", quoted(&uri));
+            Err(ErrorData::resource_not_found(text, Some(json!({"uri": uri}))))
+        }
+    }
+}
+
+/// A request that asks nothing back and tells nothing.
+pub(super) fn request(plugin: &Arc<Plugin>, client: &Client<'_>) -> Request {
+    Request { plugin: plugin.clone(), caller: client.caller, dialogue: Dialogue::default() }
+}
+
+fn template(it: contract::ResourceTemplate) -> ResourceTemplate {
+    let mut template = ResourceTemplate::new(it.uri_template, it.name);
+    template.title = it.title;
+    template.description = it.description;
+    template.mime_type = it.media_type;
+    template
+}
