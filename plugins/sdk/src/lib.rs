@@ -3,6 +3,9 @@
 //! It doesn't hide the contract: [`Description`], [`Reply`] and [`Failure`] are the types of `wit/types.wit`. It adds what every
 //! provider would write again: the export macro, HTTP requests ([`http`]) and a few conversions.
 //!
+//! Two functions make a provider. One that wants more finds it in [`events`] (progress and messages), [`dialogue`] (questions to the
+//! caller), [`resources`], [`prompts`] and [`completions`].
+//!
 //! ```no_run
 //! use airlock_sdk::{Description, Failure, Provider, Reply, http::Request};
 //!
@@ -27,12 +30,21 @@
 //! ```
 
 pub mod bindings;
+pub mod completions;
+pub mod dialogue;
 pub mod http;
+pub mod prompts;
+pub mod resources;
 
 pub use bindings::{
-    airlock::capability::types::{
-        Blob, Content, Credential, Description, Effects, EmbeddedResource, Failure, InputError, Json, Location,
-        Operation, Parameter, Placement, Reply, ResourceContents, Route, Upstream, UpstreamError,
+    airlock::capability::{
+        dialogue::{AnswerValue, Root, Sample},
+        events,
+        types::{
+            Argument, Blob, Content, Credential, Description, Effects, Elicitation, EmbeddedResource, Failure,
+            InputError, Json, Location, Message, Operation, Parameter, Placement, Question, QuestionRequest, Questions,
+            Reply, ResourceContents, ResourceLink, Role, Route, Sampling, Upstream, UpstreamError,
+        },
     },
     export,
     exports::airlock::capability::provider::Guest as Provider,
