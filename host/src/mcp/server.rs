@@ -341,10 +341,10 @@ impl ServerHandler for Server {
     }
 }
 
-/// The methods whose parameters may be unreadable.
-const METHODS_WITH_PARAMETERS: [&str; 9] = [
+/// The methods whose parameters may be unreadable. Not those of sessions alone: without one there is no such method, whatever its
+/// parameters.
+const METHODS_WITH_PARAMETERS: [&str; 8] = [
     "completion/complete",
-    "logging/setLevel",
     "prompts/get",
     "prompts/list",
     "resources/list",

@@ -179,6 +179,7 @@ async fn a_method_is_refused_by_its_name_or_its_parameters() {
         ("no/method", json!({}), 404, -32601),
         ("ping", json!({}), 404, -32601),
         ("logging/setLevel", json!({"level": "info"}), 404, -32601),
+        ("logging/setLevel", json!({}), 404, -32601),
         ("tools/call", json!({"arguments": {}}), 200, -32602),
         ("tools/call", json!({"name": "a", "arguments": []}), 200, -32602),
         ("resources/read", json!({}), 200, -32602),
