@@ -14,7 +14,7 @@ use crate::{
     component::Loader,
     config::Config,
     control::{self, Control},
-    listen::{self, Door, Guard, Limits},
+    listen::{self, BadFiles, Door, Guard, Limits, Tls},
     mcp,
     metrics::Metrics,
     rest,
@@ -54,6 +54,9 @@ pub enum StartError {
         /// What went wrong.
         reason: io::Error,
     },
+    /// The certificate of the listeners can't be used.
+    #[error("the certificate of the listeners can't be used: {0}; see listen.tls in airlock.toml")]
+    Tls(#[from] BadFiles),
     /// The plugin folder can't be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -67,6 +70,8 @@ pub struct Host {
     pub mcp: SocketAddr,
     /// Where health, metrics and plugins are told.
     pub control: SocketAddr,
+    /// The scheme of REST and MCP: `http`, or `https` where there is a certificate.
+    pub scheme: &'static str,
     catalog: Arc<Catalog>,
     folder: Arc<Folder>,
     shutdown: CancellationToken,
@@ -80,6 +85,7 @@ impl Host {
     /// # Errors
     /// See [`StartError`]. A plugin that can't be loaded is none of them.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let tls = config.listen.tls.map(Tls::open).transpose()?.map(Arc::new);
         let rest = open("rest", config.listen.rest).await?;
         let mcp = open("mcp", config.listen.mcp).await?;
         let control = open("control", config.listen.control).await?;
@@ -90,7 +96,7 @@ impl Host {
         let folder = Arc::new(Folder::new(
             config.plugins,
             config.grants,
-            Loader::new(Arc::new(sandbox)),
+            Loader::new(Arc::new(sandbox)).counting(metrics.clone()),
             catalog.clone(),
             metrics.clone(),
         ));
@@ -99,6 +105,7 @@ impl Host {
             rest: address(&rest),
             mcp: address(&mcp),
             control: address(&control),
+            scheme: if tls.is_some() { "https" } else { "http" },
             catalog: catalog.clone(),
             folder: folder.clone(),
             shutdown: shutdown.clone(),
@@ -112,13 +119,14 @@ impl Host {
         let limits = config.listen.limits;
         let guard = Guard::new(config.listen.hosts.clone(), config.listen.origins);
         let router = rest::router(catalog.clone());
-        host.serve(rest, limits, Door { router, guard: guard.clone(), refuse: rest::refuse });
+        host.serve(rest, limits, Door { router, guard: guard.clone(), tls: tls.clone(), refuse: rest::refuse });
         let router = mcp::router(catalog.clone(), shutdown);
-        host.serve(mcp, limits, Door { router, guard, refuse: mcp::refuse });
-        // Pages have no business here, but for those that the operator opens on the machine itself.
+        host.serve(mcp, limits, Door { router, guard, tls, refuse: mcp::refuse });
+        // Pages have no business here, but for those that the operator opens on the machine itself. In the clear: who asks for health
+        // and metrics is next to the host, and knows no certificate of its public name.
         let guard = Guard::new(config.listen.hosts, Vec::new());
         let router = control::router(Control { catalog, folder, metrics });
-        host.serve(control, limits, Door { router, guard, refuse: control::refuse });
+        host.serve(control, limits, Door { router, guard, tls: None, refuse: control::refuse });
         Ok(host)
     }
 

@@ -74,6 +74,15 @@ pub struct Route {
     pub parameters: Vec<Parameter>,
 }
 
+/// The paths that are the host's own over REST, each with everything below it: what describes the host to its clients.
+const RESERVED: [&str; 4] = ["/openapi.json", "/openapi", "/docs", "/.well-known"];
+
+/// Whether a path is the host's own: no plugin can have it.
+pub fn is_reserved(path: &str) -> bool {
+    let is_below = |it: &str| path.strip_prefix(it).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    RESERVED.into_iter().any(is_below)
+}
+
 /// One part of an HTTP request that fills one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {

@@ -13,6 +13,7 @@ use tracing::Instrument;
 use crate::{
     caller::Caller,
     catalog::OperationRef,
+    conditions::Conditions,
     contract::{Abilities, Content, Dialogue},
     failure::Failure,
 };
@@ -31,6 +32,8 @@ pub struct Invocation {
     pub caller: Caller,
     /// What the caller can be asked and wants to hear.
     pub dialogue: Dialogue,
+    /// What the call depends on. REST's alone: MCP and the command line have no way to say it.
+    pub conditions: Conditions,
 }
 
 /// A successful call's result.
@@ -70,15 +73,20 @@ pub type Body = UnsyncBoxBody<Bytes, Failure>;
 /// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once. The plugin's
 /// questions are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
-    let Invocation { operation, input, caller, dialogue } = invocation;
+    let Invocation { operation, input, caller, dialogue, conditions } = invocation;
     let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
     let called = async {
         let permit = plugin.admit().await?;
         operation.validate(&input)?;
-        let outcome = plugin.call(plugin.allowance(name, caller, dialogue), input.to_string(), permit).await;
+        let mut allowance = plugin.allowance(name, caller, dialogue);
+        if plugin.passes_conditions() {
+            allowance.conditions = conditions;
+        }
+        let outcome = plugin.call(allowance, input.to_string(), permit).await;
         outcome.map_err(|failure| noted(failure, abilities))
     };
-    called.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = name)).await
+    let outcome = called.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = name)).await;
+    outcome.inspect_err(|failure| plugin.failed(failure))
 }
 
 /// The failure as the caller gets it: with questions only if it can be asked them. Logged.

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod catalog;
 pub mod cli;
 pub mod component;
+pub mod conditions;
 pub mod config;
 pub mod contract;
 mod control;

@@ -8,12 +8,15 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::failure::Cause;
+
 /// The counters of one host.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     plugins: Gauge,
     load_failures: Family<File, Counter<u64, AtomicU64>>,
+    call_failures: Family<Failed, Counter<u64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -21,18 +24,26 @@ struct File {
     file: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Failed {
+    plugin: String,
+    cause: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("airlock");
         let plugins = Gauge::default();
         let load_failures = Family::default();
+        let call_failures = Family::default();
         registry.register("plugins", "Plugins that are loaded", plugins.clone());
         registry.register(
             "plugin_load_failures",
             "Plugin files that could not be loaded, by file",
             load_failures.clone(),
         );
-        Self { registry, plugins, load_failures }
+        registry.register("call_failures", "Calls that failed, by plugin and cause", call_failures.clone());
+        Self { registry, plugins, load_failures, call_failures }
     }
 }
 
@@ -46,6 +57,12 @@ impl Metrics {
     pub fn load_failed(&self, file: &str) {
         let file = File { file: file.to_owned() };
         self.load_failures.get_or_create(&file).inc();
+    }
+
+    /// A call failed.
+    pub fn call_failed(&self, plugin: &str, cause: Cause) {
+        let failed = Failed { plugin: plugin.to_owned(), cause: cause.name() };
+        self.call_failures.get_or_create(&failed).inc();
     }
 
     /// The OpenMetrics text.

@@ -12,7 +12,7 @@ async fn start() -> (TestHost, Upstream) {
 }
 
 /// Compares with a checked-in file. `AIRLOCK_BLESS=1` writes the file instead: the difference is then up to `git diff`.
-fn check_golden(name: &str, actual: &Value) {
+pub(crate) fn check_golden(name: &str, actual: &Value) {
     let path = path("goldens").join(name);
     let actual = serde_json::to_string_pretty(actual).expect("JSON") + "\n";
     if env::var_os("AIRLOCK_BLESS").is_some() {

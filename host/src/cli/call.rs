@@ -13,6 +13,7 @@ use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef},
     component::{Loader, Plugin},
+    conditions::Conditions,
     contract::{Content, Contents, Dialogue},
     invoke::{Invocation, Reply, invoke},
 };
@@ -25,7 +26,9 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
     let operation = find(&catalog, &name, &args.operation)?;
     let input = input(&operation, &args)?;
     let caller = Caller { door: Door::Cli, peer: None };
-    let reply = invoke(Invocation { operation, input, caller, dialogue: Dialogue::default() }).await?;
+    let invocation =
+        Invocation { operation, input, caller, dialogue: Dialogue::default(), conditions: Conditions::default() };
+    let reply = invoke(invocation).await?;
     print(reply).await
 }
 

@@ -29,7 +29,8 @@ pub(super) async fn start(config: Config) -> Result<Host, CliError> {
 }
 
 pub(super) fn addresses(host: &Host) -> String {
-    format!("REST     http://{}\nMCP      http://{}/mcp\ncontrol  http://{}", host.rest, host.mcp, host.control)
+    let scheme = host.scheme;
+    format!("REST     {scheme}://{}\nMCP      {scheme}://{}/mcp\ncontrol  http://{}", host.rest, host.mcp, host.control)
 }
 
 /// Serves until the terminal or the service manager says stop, then lets calls in flight finish.

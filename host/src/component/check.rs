@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use wit_component::DecodedWasm;
 use wit_parser::{IndexMap, WorldItem, WorldKey};
 
-use crate::contract::{Description, Location, Operation, Route, Upstream};
+use crate::contract::{Description, Location, Operation, Route, Upstream, is_reserved};
 
 /// What a plugin must export.
 const PROVIDER: &str = "airlock:capability/provider@0.1.0";
@@ -178,6 +178,9 @@ fn check_route(place: &str, operation: &Operation, route: &Route) -> Result<(), 
         return Err(fault(place, format!("a route's method must be one of {}: {}", METHODS.join(", "), route.method)));
     }
     let variables = variables(place, &route.path)?;
+    if is_reserved(&route.path) {
+        return Err(fault(place, format!("the path is one of the host's own, choose another: {}", route.path)));
+    }
     unique(&format!("{place}, path variable"), variables.iter().copied())?;
     let filled: HashSet<&str> = route
         .parameters
@@ -300,6 +303,7 @@ mod tests {
             operation("get", "GET", "/v1/users/{id}"),
             operation("delete", "DELETE", "/v1/users/{id}"),
             operation("me", "GET", "/v1/users/me"),
+            operation("docs", "GET", "/docs-of-mine"),
         ];
         assert_eq!(check(&description(good)), Ok(()));
     }
@@ -325,6 +329,10 @@ mod tests {
             (
                 vec![operation("a", "TRACE", "/a")],
                 "operation a: a route's method must be one of GET, POST, PUT, PATCH, DELETE: TRACE",
+            ),
+            (
+                vec![operation("a", "GET", "/openapi/{id}")],
+                "operation a: the path is one of the host's own, choose another: /openapi/{id}",
             ),
             (vec![operation("a", "GET", "a")], "operation a: a route's path must begin with a slash: a"),
             (

@@ -18,11 +18,13 @@ use self::{plugin::Parts, schema::Schemas, specialise::specialise};
 use tracing::Instrument;
 
 use crate::{
+    conditions::Conditions,
     contract::{Description, Dialogue},
     document::{self, Compiled, Diagnostic, Mode},
     egress::{self, Egress, GrantError},
     failure::Failure,
     grant::{Grant, Limits},
+    metrics::Metrics,
     sandbox::{Allowance, Guest, Sandbox},
 };
 
@@ -72,16 +74,25 @@ pub enum LoadError {
     Grant(#[from] GrantError),
 }
 
+/// What only the document runtime exports, see `wit/world.wit`: also once it has its plan.
+const DOCUMENT: &str = "configure";
+
 /// Makes plugins of files.
 #[derive(Clone)]
 pub struct Loader {
     sandbox: Arc<Sandbox>,
+    metrics: Arc<Metrics>,
 }
 
 impl Loader {
     /// All plugins run in this sandbox.
     pub fn new(sandbox: Arc<Sandbox>) -> Self {
-        Self { sandbox }
+        Self { sandbox, metrics: Arc::default() }
+    }
+
+    /// The failures of all plugins are counted here.
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Makes a plugin that can be called, or says why the file isn't one.
@@ -101,7 +112,9 @@ impl Loader {
             description: prepared.description,
             schemas: prepared.schemas,
             sandbox: self.sandbox.clone(),
+            metrics: self.metrics.clone(),
             guest: prepared.guest,
+            passes_conditions: prepared.is_document,
             egress,
             limits: grant.limits.clone(),
         }))
@@ -135,19 +148,20 @@ impl Loader {
     }
 
     async fn prepare(&self, name: &str, wasm: &[u8]) -> Result<Prepared, LoadError> {
-        inspect(wasm)?;
+        let is_document = inspect(wasm)?.exports.iter().any(|it| it == DOCUMENT);
         let guest = self.sandbox.compile(wasm).map_err(cannot_compile)?;
         let description = self.sandbox.describe(&guest, describing(name)).await;
         let description = description.map_err(LoadError::Describe)?;
         check::check(&description)?;
         let schemas = description.operations.iter().map(Schemas::compile).collect::<Result<_, _>>()?;
-        Ok(Prepared { guest, description, schemas })
+        Ok(Prepared { guest, is_document, description, schemas })
     }
 }
 
 /// A component that is right in itself; its grant is still to be looked at.
 struct Prepared {
     guest: Guest,
+    is_document: bool,
     description: Description,
     schemas: Vec<Schemas>,
 }
@@ -166,6 +180,7 @@ fn describing(plugin: &str) -> Allowance {
         plugin: Arc::from(plugin),
         operation: Arc::from("describe"),
         caller: Arc::from("host"),
+        conditions: Conditions::default(),
         egress: None,
         dialogue: Dialogue::default(),
         limits,

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::schema::Schemas;
 use crate::{
     caller::Caller,
+    conditions::Conditions,
     contract::{
         Description, Dialogue, FilledIn, Link, Offers, Prompt, PromptMessages, Resource, ResourceTemplate, Subject,
         Suggestions,
@@ -16,6 +17,7 @@ use crate::{
     failure::Failure,
     grant::Limits,
     invoke::Reply,
+    metrics::Metrics,
     sandbox::{Allowance, Guest, Sandbox},
 };
 
@@ -28,7 +30,9 @@ pub struct Plugin {
     description: Description,
     schemas: Vec<Schemas>,
     sandbox: Arc<Sandbox>,
+    metrics: Arc<Metrics>,
     guest: Guest,
+    passes_conditions: bool,
     egress: Arc<Egress>,
     limits: Limits,
     permits: Arc<Semaphore>,
@@ -44,7 +48,9 @@ pub(super) struct Parts {
     pub(super) description: Description,
     pub(super) schemas: Vec<Schemas>,
     pub(super) sandbox: Arc<Sandbox>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) guest: Guest,
+    pub(super) passes_conditions: bool,
     pub(super) egress: Egress,
     pub(super) limits: Limits,
 }
@@ -56,7 +62,9 @@ impl Plugin {
             description: parts.description,
             schemas: parts.schemas,
             sandbox: parts.sandbox,
+            metrics: parts.metrics,
             guest: parts.guest,
+            passes_conditions: parts.passes_conditions,
             egress: Arc::new(parts.egress),
             permits: Arc::new(Semaphore::new(parts.limits.concurrency)),
             queue: Semaphore::new(parts.limits.queue),
@@ -120,12 +128,24 @@ impl Plugin {
         self.guest.offers()
     }
 
+    /// Counts a call that failed.
+    pub fn failed(&self, failure: &Failure) {
+        self.metrics.call_failed(&self.name, failure.cause());
+    }
+
+    /// True where what a call depends on is handed on to the upstream: in documents, which make one request for each call. A
+    /// provider of another kind can take the fields as inputs.
+    pub fn passes_conditions(&self) -> bool {
+        self.passes_conditions
+    }
+
     /// What one call may use, whatever it is that is called.
     pub fn allowance(&self, operation: &str, caller: Caller, dialogue: Dialogue) -> Allowance {
         Allowance {
             plugin: self.name.clone(),
             operation: operation.into(),
             caller: caller.to_string().into(),
+            conditions: Conditions::default(),
             egress: Some(self.egress.clone()),
             dialogue,
             limits: self.limits.clone(),

@@ -51,6 +51,8 @@ pub struct Listen {
     pub hosts: Vec<HostName>,
     /// The origins whose pages may call REST and MCP, besides those of the machine itself; none by default.
     pub origins: Vec<Origin>,
+    /// The certificate of the REST and MCP listeners; in the clear by default.
+    pub tls: Option<listen::Files>,
     /// The limits of all listeners. Not from the file.
     pub limits: listen::Limits,
 }
@@ -64,6 +66,7 @@ impl Default for Listen {
             control: loopback(9901),
             hosts: Vec::new(),
             origins: Vec::new(),
+            tls: None,
             limits: listen::Limits::default(),
         }
     }
@@ -152,6 +155,14 @@ struct RawListen {
     hosts: Vec<String>,
     #[serde(default)]
     origins: Vec<String>,
+    tls: Option<RawFiles>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFiles {
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 #[derive(Default, Deserialize)]
@@ -190,6 +201,10 @@ impl Reader {
             control: raw.control.unwrap_or(default.control),
             hosts: self.each("listen.hosts", &raw.hosts),
             origins: self.each("listen.origins", &raw.origins),
+            tls: raw.tls.map(|it| listen::Files {
+                certificate: self.folder.join(it.certificate),
+                key: self.folder.join(it.key),
+            }),
             limits: default.limits,
         }
     }
@@ -226,6 +241,7 @@ mod tests {
             r#"
             [listen]
             rest = "127.0.0.1:0"
+            tls = { certificate = "tls/chain.pem", key = "/run/key.pem" }
             [plugins]
             dir = "/srv/plugins"
             [grants.m3ter-orgusers]
@@ -239,6 +255,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.listen.rest.port(), 0);
+        let tls = config.listen.tls.unwrap();
+        assert_eq!(tls.certificate, Path::new("/etc/airlock/tls/chain.pem"));
+        assert_eq!(tls.key, Path::new("/run/key.pem"));
         assert_eq!(config.plugins, Path::new("/srv/plugins"));
         let grant = &config.grants["m3ter-orgusers"];
         let texts = |hosts: &[Pattern]| hosts.iter().map(Pattern::to_string).collect::<Vec<_>>();

@@ -15,6 +15,10 @@ const KEPT_ACROSS_ORIGINS: &[HeaderName] = &[
     header::CONTENT_ENCODING,
     header::CONTENT_LANGUAGE,
     header::CONTENT_TYPE,
+    // Without its condition a change would be made that the caller doesn't want.
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_UNMODIFIED_SINCE,
     header::RANGE,
     header::USER_AGENT,
 ];

@@ -21,7 +21,7 @@ pub use self::{
     retries::Retries,
     secret::{MissingSecret, Secret},
     source::{ClientAuthentication, ClientCredentials, Source, Stamp, Stored, TokenUrl},
-    tls::{BadTls, Tls},
+    tls::{BadTls, Tls, identity},
 };
 
 /// What an operator allows one plugin. Without a grant a plugin isn't loaded.

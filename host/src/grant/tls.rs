@@ -61,17 +61,7 @@ impl Tls {
     /// # Errors
     /// See [`BadTls`].
     pub fn identify(&mut self, certificate: &[u8], key: &[u8]) -> Result<(), BadTls> {
-        let chain = certificates(certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
-            pem::Error::NoItemsFound => BadTls::NoKey,
-            _ => BadTls::Pem,
-        })?;
-        let identity = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => BadTls::Mismatch,
-            rustls::Error::InvalidCertificate(_) => BadTls::Certificate,
-            _ => BadTls::Key,
-        })?;
-        self.identity = Some(Arc::new(identity));
+        self.identity = Some(identity(certificate, key)?);
         Ok(())
     }
 
@@ -79,6 +69,24 @@ impl Tls {
     pub fn is_plain(&self) -> bool {
         self.roots.is_empty() && self.identity.is_none()
     }
+}
+
+/// A certificate (the first in the PEM text; the others are its chain) with its private key, for whoever shows it.
+///
+/// # Errors
+/// See [`BadTls`].
+pub fn identity(certificate: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, BadTls> {
+    let chain = certificates(certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
+        pem::Error::NoItemsFound => BadTls::NoKey,
+        _ => BadTls::Pem,
+    })?;
+    let identity = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => BadTls::Mismatch,
+        rustls::Error::InvalidCertificate(_) => BadTls::Certificate,
+        _ => BadTls::Key,
+    })?;
+    Ok(Arc::new(identity))
 }
 
 impl fmt::Debug for Tls {

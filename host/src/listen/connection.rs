@@ -15,13 +15,32 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     time::timeout,
 };
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::{Door, Limits, body::Timed, refusal::Refusal};
+use super::{Door, Limits, body::Timed, cors, refusal::Refusal};
+
+/// Serves a connection, in TLS if the door has a certificate. A handshake has the time of a request's head.
+pub(super) async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    door: Arc<Door>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let Some(tls) = door.tls.clone() else {
+        return serve(stream, peer, door, limits, stop).await;
+    };
+    match timeout(limits.head, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, peer, door, limits, stop).await,
+        Ok(Err(e)) => tracing::debug!(%peer, "a handshake failed: {e}"),
+        Err(_elapsed) => tracing::debug!(%peer, "a handshake took too long"),
+    }
+}
 
 /// Serves a connection until it ends, or until `stop` is cancelled and the request in flight is answered.
 pub(super) async fn serve(
@@ -69,17 +88,33 @@ fn protocol(limits: Limits) -> http1::Builder {
     protocol
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_headers(limits.headers)
+        // Twice what gets in: a few fields too many are told in the door's words. What goes beyond, or has too many bytes, isn't read to
+        // its end, and gets a 431 without any.
+        .max_headers(2 * limits.headers)
         .max_header_size(limits.head_size)
         .max_buf_size(limits.buffer);
     protocol
 }
 
 impl Door {
+    /// The answer, which pages of a listed origin may read.
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, limits: Limits) -> Response {
-        if let Err(refusal) = self.guard.check(request.uri(), request.headers()) {
+        let origin = self.guard.listed_origin(request.headers());
+        let mut response = self.decide(request, peer, limits).await;
+        if let Some(origin) = origin {
+            cors::share(response.headers_mut(), &origin);
+        }
+        response
+    }
+
+    async fn decide(&self, request: Request<Incoming>, peer: SocketAddr, limits: Limits) -> Response {
+        let is_let_in = limits.check(request.headers());
+        if let Err(refusal) = is_let_in.and_then(|()| self.guard.check(request.uri(), request.headers())) {
             tracing::debug!(%peer, "a request was refused: {refusal}");
             return (self.refuse)(request.headers(), &refusal);
+        }
+        if let Some(leave) = self.preflight(&request) {
+            return leave;
         }
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(ConnectInfo(peer));
@@ -99,6 +134,11 @@ impl Door {
                 response
             }
         }
+    }
+
+    fn preflight(&self, request: &Request<Incoming>) -> Option<Response> {
+        self.guard.listed_origin(request.headers())?;
+        cors::preflight(request.method(), request.headers())
     }
 
     async fn pass(&self, request: Request) -> Response {

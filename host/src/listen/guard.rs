@@ -33,6 +33,13 @@ impl Guard {
         self.check_origin(headers, is_for_this_machine)
     }
 
+    /// The origin of a request that gets in, if the operator lists it: its pages may read the answer too.
+    pub(super) fn listed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let value = only(headers, &header::ORIGIN)?;
+        let origin: Origin = value.to_str().ok()?.parse().ok()?;
+        self.origins.contains(&origin).then(|| value.clone())
+    }
+
     /// Every host that the request names has to be one of ours. Whether all are the machine itself.
     fn check_hosts(&self, target: &Uri, headers: &HeaderMap) -> Result<bool, Refusal> {
         let in_header = only(headers, &header::HOST).and_then(|value| value.to_str().ok()).ok_or(Refusal::BadHost)?;
@@ -208,6 +215,21 @@ mod tests {
         // To call the machine by two names, of which one isn't its own, isn't to call the machine itself.
         let two_names = [(header::HOST, "localhost"), (header::ORIGIN, "http://localhost")];
         assert_eq!(check(&guard(), "http://airlock.example.com/", &two_names), 403);
+    }
+
+    #[test]
+    fn only_listed_origins_may_read_answers() {
+        for (origin, is_listed) in [
+            ("https://app.example.com", true),
+            ("http://10.0.0.1:3000", true),
+            ("http://localhost", false),
+            ("https://app.example.com:8443", false),
+            ("null", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
+            assert_eq!(guard().listed_origin(&headers).is_some(), is_listed, "{origin}");
+        }
+        assert_eq!(guard().listed_origin(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -4,6 +4,10 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+
+use super::refusal::Refusal;
+
 /// The limits of a listener. They aren't read from the configuration, because nobody has needed others; tests make them short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -33,6 +37,16 @@ pub struct Limits {
     /// How many bytes are buffered for a connection, each way: 64 KiB. One read of an upstream's answer has no more. What the client
     /// hasn't taken yet isn't fetched: an answer waits at its upstream, not here.
     pub buffer: usize,
+}
+
+impl Limits {
+    /// Holds a request's head to them. How many bytes it has isn't looked at: the protocol's implementation has read no more.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match headers.len() > self.headers {
+            true => Err(Refusal::HeadTooLarge { fields: self.headers }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Default for Limits {

@@ -1,15 +1,17 @@
 //! Serves a door on a listener: who may ask, how long a slow client may take, and how the host stops without losing a request.
 //!
-//! What is served is the door's router's. It speaks HTTP/1.1 in the clear and doesn't authenticate callers; the addresses of those
+//! What is served is the door's router's. It speaks HTTP/1.1, over TLS where the door has a certificate, and doesn't authenticate callers; the addresses of those
 //! who ask are in the extensions of their requests, as axum's `ConnectInfo<SocketAddr>`.
 
 mod body;
 mod connection;
+mod cors;
 mod guard;
 mod limits;
 mod names;
 mod places;
 mod refusal;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -28,10 +30,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::places::Places;
-pub(crate) use self::{guard::Guard, refusal::Refusal};
+pub(crate) use self::{guard::Guard, refusal::Refusal, tls::Tls};
 pub use self::{
     limits::Limits,
     names::{BadHostName, BadOrigin, HostName, Origin},
+    tls::{BadFiles, Files},
 };
 
 /// What is served on a listener.
@@ -40,6 +43,8 @@ pub(crate) struct Door {
     pub(crate) router: Router,
     /// Which ones do.
     pub(crate) guard: Guard,
+    /// The certificate that clients are shown; `None` = it is served in the clear.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Renders the answer to a request that doesn't, given its headers.
     pub(crate) refuse: fn(&HeaderMap, &Refusal) -> Response,
 }
@@ -66,7 +71,7 @@ pub(crate) async fn serve(mut listener: TcpListener, door: Door, limits: Limits,
                     turn_away(&stream, peer, limits.per_client);
                     continue;
                 };
-                let serving = connection::serve(stream, peer, door.clone(), limits, stop.clone());
+                let serving = connection::open(stream, peer, door.clone(), limits, stop.clone());
                 connections.spawn(async move {
                     let _until_it_ends = place;
                     serving.await;

@@ -27,6 +27,12 @@ pub(crate) enum Refusal {
         /// What the browser says.
         origin: String,
     },
+    /// The head has more fields than it may have.
+    #[error("the request has more than {fields} header fields, the limit")]
+    HeadTooLarge {
+        /// How many it may have.
+        fields: usize,
+    },
     /// The body hasn't come within its time.
     #[error("the body was not received within {limit:?}, the limit")]
     SlowBody {
@@ -42,6 +48,7 @@ impl Refusal {
             Self::BadHost => StatusCode::BAD_REQUEST,
             Self::OtherHost { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
         }
     }

@@ -68,6 +68,14 @@ pub fn refuse(_: &HeaderMap, refusal: &Refusal) -> Response {
     (refusal.status(), refusal.to_string()).into_response()
 }
 
+/// Whether a failure is told as a tool result that is marked as an error.
+#[cfg(test)]
+pub(crate) fn tells_in_a_result(failure: &crate::failure::Failure) -> bool {
+    let operation = reply::tests::operation(None);
+    let asked = Asked { plugin: "p", operation: &operation, conforms: &|_| true, era: Era::Modern };
+    failure::render(failure, asked).is_error == Some(true)
+}
+
 async fn all(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     endpoints.all.answer(request).await
 }

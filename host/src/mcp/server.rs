@@ -39,6 +39,7 @@ use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Scope},
     component::Plugin,
+    conditions::Conditions,
     invoke::{Invocation, invoke},
     listen,
 };
@@ -375,7 +376,8 @@ async fn call(
     let conforms = |result: &Value| operation.conforms(result);
     let asked = Asked { plugin, operation: described, conforms: &conforms, era: client.era };
     let run = |dialogue| {
-        invoke(Invocation { operation: operation.clone(), input: input.clone(), caller: client.caller, dialogue })
+        let (operation, input, caller) = (operation.clone(), input.clone(), client.caller);
+        invoke(Invocation { operation, input, caller, dialogue, conditions: Conditions::default() })
     };
     Ok(match client.converse(about, before, run).await? {
         Ended::Done(Ok(reply)) => reply::render(reply, asked).await.into(),

@@ -1,4 +1,4 @@
-//! Which media types are JSON.
+//! Which media types are JSON, and who takes it.
 
 use http::{HeaderMap, header};
 
@@ -12,10 +12,67 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether the caller takes JSON: its `Accept` names it, by itself or by a range, and doesn't exclude it. No `Accept` takes anything.
+pub(super) fn admits_json(headers: &HeaderMap) -> bool {
+    let fields: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|it| it.to_str().ok()).collect();
+    let ranges: Vec<Range> = fields.iter().flat_map(|it| it.split(',')).filter_map(Range::read).collect();
+    // The most specific range that is there decides.
+    let closest = ranges.iter().map(|it| it.closeness).max();
+    ranges.is_empty() || ranges.iter().any(|it| Some(it.closeness) == closest && it.closeness > 0 && it.is_wanted)
+}
+
+/// One range of an `Accept`, as far as it is about JSON.
+struct Range {
+    /// 0: not about JSON at all; more: the nearer, the more.
+    closeness: u8,
+    is_wanted: bool,
+}
+
+impl Range {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(';').map(|it| it.trim().to_ascii_lowercase());
+        let essence = parts.next().filter(|it| !it.is_empty())?;
+        let closeness = match essence.as_str() {
+            "*/*" => 1,
+            "application/*" => 2,
+            "application/json" => 3,
+            other if other.ends_with("+json") => 3,
+            _ => 0,
+        };
+        let is_zero = |it: String| it.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0);
+        Some(Self { closeness, is_wanted: !parts.any(is_zero) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::HeaderValue;
+
+    #[test]
+    fn who_takes_json() {
+        for (accept, expected) in [
+            (&[][..], true),
+            (&[""], true),
+            (&["*/*"], true),
+            (&["application/*"], true),
+            (&["application/json"], true),
+            (&["Application/JSON; charset=utf-8"], true),
+            (&["text/html, application/xhtml+xml, */*;q=0.8"], true),
+            (&["application/vnd.api+json"], true),
+            (&["text/html", "application/json;q=0.1"], true),
+            (&["text/html"], false),
+            (&["text/html, image/*"], false),
+            (&["application/xml"], false),
+            (&["*/*;q=0"], false),
+            (&["*/*, application/json;q=0"], false),
+            (&["application/json; q=0.000, application/*"], false),
+        ] {
+            let values = accept.iter().map(|it| (header::ACCEPT, HeaderValue::from_static(it)));
+            let headers = values.collect::<HeaderMap>();
+            assert_eq!(admits_json(&headers), expected, "{accept:?}");
+        }
+    }
 
     #[test]
     fn json_media_types() {

@@ -1,6 +1,6 @@
 //! The REST door: an HTTP request becomes an [`Invocation`], the outcome an HTTP response.
 //!
-//! It has no routes of its own: what is served is what the catalog holds at the moment of the request. It doesn't authenticate
+//! What is served is what the catalog holds at the moment of the request, and `own`, which tells about it. It doesn't authenticate
 //! callers and doesn't open ports.
 //!
 //! A request passes `request_id`, `body` and `input` (with `query`, `percent` and `coerce`), then `invoke`, then `render`; what
@@ -8,8 +8,13 @@
 
 mod body;
 mod coerce;
+mod docs;
+mod documents;
 mod input;
+mod kind;
 mod media;
+mod openapi;
+mod own;
 mod percent;
 mod problem;
 #[cfg(test)]
@@ -27,9 +32,11 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use tower_http::{CompressionLevel, compression::CompressionLayer};
 use tracing::{Instrument, Span, field};
 
 use self::{
+    documents::Documents,
     input::Source,
     problem::{Fault, Problem},
     request_id::RequestId,
@@ -37,14 +44,31 @@ use self::{
 use crate::{
     caller::{Caller, Door},
     catalog::{Catalog, OperationRef, Routed},
-    contract::Dialogue,
+    conditions::Conditions,
+    contract::{Dialogue, Location},
     invoke::{Invocation, invoke},
     listen::{self, Refusal},
 };
 
 /// Everything that the REST listener answers.
 pub fn router(catalog: Arc<Catalog>) -> Router {
-    Router::new().fallback(serve).with_state(catalog)
+    let rest = Rest { catalog, documents: Arc::default() };
+    Router::new().fallback(serve).with_state(rest).layer(compression())
+}
+
+/// For callers that take gzip or Brotli. Not what is encoded already, tiny, a picture or a stream of events. An answer keeps its entity
+/// tag: it names the version of a resource for its upstream, which compares it byte by byte.
+fn compression() -> CompressionLayer {
+    /// What web servers compress answers with as they are made: more costs several times the processor time for a few percent.
+    const QUALITY: CompressionLevel = CompressionLevel::Precise(4);
+    CompressionLayer::new().quality(QUALITY)
+}
+
+/// What all requests share.
+#[derive(Clone)]
+struct Rest {
+    catalog: Arc<Catalog>,
+    documents: Arc<Documents>,
 }
 
 /// The answer to a request that doesn't get in.
@@ -53,9 +77,23 @@ pub fn refuse(headers: &HeaderMap, refusal: &Refusal) -> Response {
     marked(Problem::from(refusal).into_response(&id), &id)
 }
 
+/// All that can be told as a problem beside the failures of calls: status and name.
+#[cfg(test)]
+pub(crate) fn faults() -> impl Iterator<Item = (u16, &'static str)> {
+    let faults = kind::Kind::all().filter(|it| !matches!(it, kind::Kind::Call(_)));
+    faults.map(|it| (it.status().expect("it is our own").as_u16(), it.name()))
+}
+
+/// How a failure is told: status and name.
+#[cfg(test)]
+pub(crate) fn told(failure: &crate::failure::Failure) -> (Option<u16>, &'static str) {
+    let kind = kind::Kind::Call(failure.cause());
+    (kind.status().map(|it| it.as_u16()), kind.name())
+}
+
 /// Once per request. A HEAD request is answered like a GET; that its body isn't sent is axum's doing, which also keeps the length
 /// that GET would have.
-async fn serve(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
+async fn serve(State(rest): State<Rest>, request: Request) -> Response {
     let id = RequestId::of(request.headers());
     let span = tracing::info_span!(
         "rest",
@@ -63,7 +101,7 @@ async fn serve(State(catalog): State<Arc<Catalog>>, request: Request) -> Respons
         method = request.method().as_str(),
         operation = field::Empty
     );
-    let answer = answer(&catalog, request).instrument(span).await;
+    let answer = answer(&rest, request).instrument(span).await;
     marked(answer.unwrap_or_else(|problem| problem.into_response(&id)), &id)
 }
 
@@ -75,9 +113,12 @@ fn marked(mut response: Response, id: &RequestId) -> Response {
     response
 }
 
-async fn answer(catalog: &Catalog, request: Request) -> Result<Response, Problem> {
+async fn answer(rest: &Rest, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    match find(catalog, &parts)? {
+    if let Some(answer) = own::answer(&rest.catalog, &rest.documents, &parts) {
+        return answer;
+    }
+    match find(&rest.catalog, &parts)? {
         Target::Operation { operation, variables } => {
             Span::current().record("operation", field::debug(&operation));
             let outcome = call(&operation, &variables, &parts, body).await;
@@ -123,13 +164,44 @@ async fn call(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Response, Problem> {
+    check_accepted(operation, &parts.headers)?;
+    let conditions = conditions(operation, &parts.headers)?;
     let body = body::read(operation.operation(), &parts.headers, body).await?;
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
     let input = input::read(operation.operation(), &source).complete(operation)?;
     let caller = Caller { door: Door::Rest, peer: listen::peer(&parts.extensions) };
-    let invocation = Invocation { operation: operation.clone(), input, caller, dialogue: Dialogue::default() };
+    let dialogue = Dialogue::default();
+    let invocation = Invocation { operation: operation.clone(), input, caller, dialogue, conditions };
     render::reply(invoke(invocation).await?).await
+}
+
+/// Refuses to call what promises JSON for a caller who takes none. What an operation without such a promise answers isn't known
+/// before: the caller gets it in any case (RFC 9110, 12.4.1), rather than having a change made and the answer withheld.
+fn check_accepted(operation: &OperationRef, headers: &HeaderMap) -> Result<(), Problem> {
+    let promises_json = operation.operation().output_schema.is_some() && !is_input(operation, &header::ACCEPT);
+    match promises_json && !media::admits_json(headers) {
+        true => Err(Fault::NotAcceptable.into()),
+        false => Ok(()),
+    }
+}
+
+/// What the call depends on. A guard of a change is refused where nobody would check it.
+fn conditions(operation: &OperationRef, headers: &HeaderMap) -> Result<Conditions, Problem> {
+    let conditions = Conditions::of(headers);
+    let are_checked = operation.plugin().passes_conditions()
+        || is_input(operation, &header::IF_MATCH)
+        || is_input(operation, &header::IF_UNMODIFIED_SINCE);
+    match conditions.guard() && !are_checked {
+        true => Err(Fault::Condition.into()),
+        false => Ok(conditions),
+    }
+}
+
+/// Whether the operation takes this header field as one of its inputs.
+fn is_input(operation: &OperationRef, name: &header::HeaderName) -> bool {
+    let mut parameters = input::parameters(operation.operation()).iter();
+    parameters.any(|it| it.location == Location::Header && it.name.eq_ignore_ascii_case(name.as_str()))
 }
 
 /// The methods that a path answers: HEAD wherever there is GET, and OPTIONS everywhere.
@@ -182,7 +254,7 @@ mod tests {
                 "type": "urn:airlock:problem:no-such-route",
                 "title": "Nothing is served here",
                 "status": 404,
-                "detail": "no operation is served at PUT /v1/x; what is served: GET /plugins on the control listener",
+                "detail": "no operation is served at PUT /v1/x; what is served: GET /openapi.json",
                 "instance": "abc-1",
             })
         );

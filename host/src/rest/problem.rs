@@ -1,4 +1,4 @@
-//! What goes wrong, as `application/problem+json` (RFC 9457). To change an error's status, type or title, change it here.
+//! What goes wrong, as `application/problem+json` (RFC 9457): the members of each problem. Names, statuses and titles are `kind`'s.
 //!
 //! Only `Display` texts get in, which are made for callers. What the operator may know besides is in the log.
 
@@ -6,11 +6,15 @@ use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{body::MAX_BODY, request_id::RequestId};
+use super::{
+    body::MAX_BODY,
+    kind::{Kind, URN},
+    request_id::RequestId,
+};
 use crate::{
     catalog::OperationRef,
     egress::Refusal,
-    failure::{Failure, InputProblem},
+    failure::{Cause, Failure, InputProblem},
     json::MAX_MESSAGE,
     listen,
 };
@@ -25,6 +29,10 @@ pub(super) enum Fault<'a> {
     NoRoute { method: &'a Method, path: &'a str },
     /// The path is served, by other methods.
     OtherMethods { method: &'a Method, path: &'a str, allow: HeaderValue },
+    /// The answer would be JSON, which the caller doesn't take.
+    NotAcceptable,
+    /// The call depends on what the plugin can't check.
+    Condition,
     /// The body isn't JSON, going by its type.
     MediaType,
     /// The body is compressed.
@@ -40,11 +48,8 @@ pub(super) enum Fault<'a> {
 /// A problem on its way to the caller.
 #[derive(Debug)]
 pub(super) struct Problem {
+    kind: Kind,
     status: StatusCode,
-    /// The last part of the type's URN: stable, callers may compare it.
-    kind: &'static str,
-    /// The same for each problem of the type.
-    title: &'static str,
     detail: String,
     /// Members beside the ones of the RFC.
     members: Vec<(&'static str, Value)>,
@@ -53,14 +58,15 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl ToString) -> Self {
-        Self { status, kind, title, detail: detail.to_string(), members: Vec::new(), headers: Box::default() }
+    fn new(kind: Kind, detail: impl ToString) -> Self {
+        let status = kind.status().unwrap_or(StatusCode::BAD_GATEWAY);
+        Self { kind, status, detail: detail.to_string(), members: Vec::new(), headers: Box::default() }
     }
 
     /// An error of an upstream that says nothing in JSON. `detail` is what it says, `headers` what passes on of its own.
     pub(super) fn of_upstream(status: StatusCode, detail: String, headers: HeaderMap) -> Self {
-        const TITLE: &str = "The upstream answered with an error";
-        let mut problem = Self::new(status, "upstream-error", TITLE, detail);
+        let mut problem = Self::new(Kind::Call(Cause::UpstreamError), detail);
+        problem.status = status;
         *problem.headers = headers;
         problem.with("upstream_status", status.as_u16())
     }
@@ -88,8 +94,8 @@ impl Problem {
 
     pub(super) fn into_response(self, instance: &RequestId) -> Response {
         let mut body = json!({
-            "type": format!("urn:airlock:problem:{}", self.kind),
-            "title": self.title,
+            "type": format!("{URN}{}", self.kind.name()),
+            "title": self.kind.title(),
             "status": self.status.as_u16(),
             "detail": self.detail,
             "instance": instance.as_str(),
@@ -110,129 +116,82 @@ impl From<Fault<'_>> for Problem {
     fn from(fault: Fault<'_>) -> Self {
         match fault {
             Fault::NoRoute { method, path } => {
-                let detail = format!(
-                    "no operation is served at {}; what is served: GET /plugins on the control listener",
-                    shown(method, path)
-                );
-                Self::new(StatusCode::NOT_FOUND, "no-such-route", "Nothing is served here", detail)
+                let detail =
+                    format!("no operation is served at {}; what is served: GET /openapi.json", shown(method, path));
+                Self::new(Kind::NoSuchRoute, detail)
             }
             Fault::OtherMethods { method, path, allow } => {
-                let methods = allow.to_str().unwrap_or_default().to_owned();
+                let methods = allow.to_str().unwrap_or_default();
                 let detail = format!("{} is not served; allowed: {methods}", shown(method, path));
-                let status = StatusCode::METHOD_NOT_ALLOWED;
-                Self::new(status, "method-not-allowed", "The path has other methods", detail)
-                    .with_header(header::ALLOW, allow)
+                Self::new(Kind::MethodNotAllowed, detail).with_header(header::ALLOW, allow)
             }
-            Fault::MediaType => {
-                let detail = "the body must be JSON: send it with content-type: application/json";
-                let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-                Self::new(status, "unsupported-media-type", "The body is not JSON", detail)
+            Fault::NotAcceptable => {
+                Self::new(Kind::NotAcceptable, "the answer is JSON: send accept: application/json, or no accept at all")
             }
-            Fault::ContentEncoding => {
-                let detail = "the body must not be compressed: send it without content-encoding";
-                let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-                Self::new(status, "unsupported-content-encoding", "The body is compressed", detail)
-            }
+            Fault::Condition => Self::new(
+                Kind::ConditionUnsupported,
+                "the operation can't check if-match and if-unmodified-since, and nothing has been changed: leave them out",
+            ),
+            Fault::MediaType => Self::new(
+                Kind::UnsupportedMediaType,
+                "the body must be JSON: send it with content-type: application/json",
+            ),
+            Fault::ContentEncoding => Self::new(
+                Kind::UnsupportedContentEncoding,
+                "the body must not be compressed: send it without content-encoding",
+            ),
             Fault::BodyTooLarge => {
-                let detail = format!("the body is larger than {MAX_BODY} bytes, the limit");
-                let status = StatusCode::PAYLOAD_TOO_LARGE;
-                Self::new(status, "body-too-large", "The body is too large", detail)
+                Self::new(Kind::BodyTooLarge, format!("the body is larger than {MAX_BODY} bytes, the limit"))
             }
             Fault::TooManyValues => {
                 let detail = format!(
                     "the body has more JSON values than {MAX_MESSAGE} bytes of memory hold: send fewer at once"
                 );
-                let status = StatusCode::PAYLOAD_TOO_LARGE;
-                Self::new(status, "body-too-large", "The body is too large", detail)
+                Self::new(Kind::BodyTooLarge, detail)
             }
-            Fault::BodyBrokeOff => {
-                let detail = "the body broke off before its end";
-                Self::new(StatusCode::BAD_REQUEST, "body-broke-off", "The body is incomplete", detail)
-            }
+            Fault::BodyBrokeOff => Self::new(Kind::BodyBrokeOff, "the body broke off before its end"),
         }
     }
 }
 
 impl From<&listen::Refusal> for Problem {
     fn from(refusal: &listen::Refusal) -> Self {
-        let (kind, title) = match refusal {
-            listen::Refusal::BadHost => ("bad-host", "It is not clear which host is asked"),
-            listen::Refusal::OtherHost { .. } => ("other-host", "Another host is asked"),
-            listen::Refusal::ForeignOrigin { .. } => ("foreign-origin", "The page may not call"),
-            listen::Refusal::SlowBody { .. } => ("slow-body", "The body took too long"),
+        let kind = match refusal {
+            listen::Refusal::BadHost => Kind::BadHost,
+            listen::Refusal::OtherHost { .. } => Kind::OtherHost,
+            listen::Refusal::ForeignOrigin { .. } => Kind::ForeignOrigin,
+            listen::Refusal::SlowBody { .. } => Kind::SlowBody,
+            listen::Refusal::HeadTooLarge { .. } => Kind::HeadTooLarge,
         };
-        Self::new(refusal.status(), kind, title, refusal)
+        Self::new(kind, refusal)
     }
 }
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        const INTERNAL: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
-        let new = |status, kind, title| Self::new(status, kind, title, &failure);
+        let problem = Self::new(Kind::Call(failure.cause()), &failure);
         match &failure {
             Failure::InvalidInput(problems) => {
-                let errors: Vec<Value> = problems.iter().map(error).collect();
-                new(StatusCode::BAD_REQUEST, "invalid-input", "The input can't be used").with("errors", errors)
-            }
-            Failure::InputRequired(_) | Failure::CannotAsk { .. } => {
-                new(StatusCode::UNPROCESSABLE_ENTITY, "input-required", "The operation has questions")
+                problem.with("errors", problems.iter().map(error).collect::<Vec<Value>>())
             }
             Failure::Upstream { status, message } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
                 Self::of_upstream(status, message.clone(), HeaderMap::new())
             }
-            Failure::Egress(refusal) => Self::from(refusal),
-            Failure::Unavailable(_) => {
-                new(StatusCode::BAD_GATEWAY, "upstream-unavailable", "The upstream is unavailable")
-            }
+            Failure::Egress(refusal) => problem.of_refusal(refusal),
             // A place is free as soon as any call ends, and most end within a second.
-            Failure::Busy { .. } => new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The plugin is busy")
-                .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
-            Failure::WallDeadline { .. } => new(StatusCode::GATEWAY_TIMEOUT, "wall-deadline", "The call took too long"),
-            Failure::CpuDeadline { .. } => new(INTERNAL, "cpu-deadline", "The plugin computed for too long"),
-            Failure::MemoryLimit { .. } => new(INTERNAL, "memory-limit", "The plugin asked for too much memory"),
-            Failure::DataLimit { .. } => new(INTERNAL, "data-limit", "The plugin handed over too much at once"),
-            Failure::Trapped { .. } => new(INTERNAL, "trapped", "The plugin crashed"),
-            Failure::Provider { .. } => new(INTERNAL, "provider-fault", "The plugin reports a fault of its own"),
-            Failure::BadReply { .. } => new(INTERNAL, "bad-reply", "The plugin's reply breaks the contract"),
+            Failure::Busy { .. } => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            _ => problem,
         }
     }
 }
 
-impl From<&Refusal> for Problem {
-    fn from(refusal: &Refusal) -> Self {
-        let new = |status, kind, title| Self::new(status, kind, title, refusal);
+impl Problem {
+    /// What a refusal of the mediator says besides.
+    fn of_refusal(self, refusal: &Refusal) -> Self {
         let problem = match refusal {
-            Refusal::Denied(denial) => new(StatusCode::FORBIDDEN, "denied", "A request of the plugin is not allowed")
-                .with("rule", denial.rule().name())
-                .with("hint", denial.hint()),
-            Refusal::Unavailable { .. } => {
-                new(StatusCode::BAD_GATEWAY, "upstream-unavailable", "The upstream is unavailable")
-            }
-            Refusal::TimedOut { .. } => {
-                new(StatusCode::GATEWAY_TIMEOUT, "upstream-timed-out", "The upstream took too long")
-            }
-            Refusal::ResponseTooLarge { .. } => {
-                new(StatusCode::BAD_GATEWAY, "upstream-answer-too-large", "The upstream's answer is too large")
-            }
-            Refusal::ResponseEncoded { .. } => {
-                new(StatusCode::BAD_GATEWAY, "upstream-answer-encoded", "The upstream's answer is compressed")
-            }
-            Refusal::Token { .. } => {
-                new(StatusCode::BAD_GATEWAY, "no-token", "There is no access token for the upstream")
-            }
-            Refusal::RequestBroken => {
-                new(StatusCode::BAD_GATEWAY, "upstream-request-broken", "The plugin's request is incomplete")
-            }
-            Refusal::RequestTooLarge { .. } => {
-                new(StatusCode::BAD_GATEWAY, "upstream-request-too-large", "The plugin's request is too large")
-            }
-            Refusal::RateLimited { .. } => {
-                new(StatusCode::SERVICE_UNAVAILABLE, "rate-limited", "The plugin sends too many requests")
-            }
-            Refusal::CircuitOpen { .. } => {
-                new(StatusCode::SERVICE_UNAVAILABLE, "upstream-circuit-open", "The upstream has failed too often")
-            }
+            Refusal::Denied(denial) => self.with("rule", denial.rule().name()).with("hint", denial.hint()),
+            _ => self,
         };
         match refusal.retry_after() {
             Some(seconds) => problem.with_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
@@ -378,6 +337,8 @@ mod tests {
         for (fault, status, kind) in [
             (Fault::NoRoute { method, path }, 404, "no-such-route"),
             (Fault::OtherMethods { method, path, allow }, 405, "method-not-allowed"),
+            (Fault::Condition, 412, "condition-unsupported"),
+            (Fault::NotAcceptable, 406, "not-acceptable"),
             (Fault::MediaType, 415, "unsupported-media-type"),
             (Fault::ContentEncoding, 415, "unsupported-content-encoding"),
             (Fault::BodyTooLarge, 413, "body-too-large"),

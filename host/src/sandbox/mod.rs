@@ -33,6 +33,7 @@ use self::{
     usage::Usage,
 };
 use crate::{
+    conditions::Conditions,
     contract::{Description, Dialogue},
     document::plan::Plan,
     egress::{Context, Egress},
@@ -71,6 +72,8 @@ pub struct Allowance {
     pub operation: Arc<str>,
     /// Who has called it, for the audit.
     pub caller: Arc<str>,
+    /// What its requests depend on besides.
+    pub conditions: Conditions,
     /// The mediator of the plugin's requests; `None` = every request is denied.
     pub egress: Option<Arc<Egress>>,
     /// What the caller can be asked and wants to hear.
@@ -218,6 +221,7 @@ impl Allowance {
             plugin: Arc::from("compiler"),
             operation: Arc::from("configure"),
             caller: Arc::from("host"),
+            conditions: Conditions::default(),
             egress: None,
             dialogue: Dialogue::default(),
             limits,
@@ -269,14 +273,15 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 }
 
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
-    let context = Context::begin(allowance.operation, allowance.caller, allowance.limits.wall);
-    let outbound = Outbound::new(allowance.plugin.clone(), allowance.egress, context, allowance.limits.requests);
-    let state = State::new(&allowance.plugin, outbound, allowance.dialogue, &allowance.limits);
+    let Allowance { plugin, operation, caller, conditions, egress, dialogue, limits } = allowance;
+    let context = Context::begin(operation, caller, limits.wall);
+    let outbound = Outbound::new(plugin.clone(), egress, context, conditions, limits.requests);
+    let state = State::new(&plugin, outbound, dialogue, &limits);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
     // What the host copies out of a guest for one call or reply, counted as often as the guest points at it: a million strings that
     // all lie at the same place would be a million copies.
-    store.set_hostcall_fuel(allowance.limits.response);
+    store.set_hostcall_fuel(limits.response);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store

@@ -22,6 +22,7 @@ use wasmtime_wasi_http::{
 
 use super::{engine::MAX_TABLE_ENTRIES, events::Telling, log::GuestLog};
 use crate::{
+    conditions::Conditions,
     contract::Dialogue,
     egress::{Context, Egress, Patience, Refusal, Surplus, refuse_in_describe},
     failure::Failure,
@@ -126,6 +127,7 @@ pub(super) struct Outbound {
     plugin: Arc<str>,
     egress: Option<Arc<Egress>>,
     context: Context,
+    conditions: Conditions,
     limit: usize,
     /// The requests so far, those that were refused included: deciding about a request costs something too.
     requests: Arc<AtomicUsize>,
@@ -134,11 +136,18 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(plugin: Arc<str>, egress: Option<Arc<Egress>>, context: Context, limit: usize) -> Self {
+    pub(super) fn new(
+        plugin: Arc<str>,
+        egress: Option<Arc<Egress>>,
+        context: Context,
+        conditions: Conditions,
+        limit: usize,
+    ) -> Self {
         Self {
             plugin,
             egress,
             context,
+            conditions,
             limit,
             requests: Arc::default(),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
@@ -199,12 +208,13 @@ impl WasiHttpHooks for Outbound {
 
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
         let counted = self.count();
         let patience = options.map(patience).unwrap_or_default();
+        self.conditions.add_to(request.headers_mut());
         let Self { plugin, egress, context, in_flight, refusal, .. } = self.clone();
         Box::new(async move {
             let egress = match (egress, counted) {

@@ -11,7 +11,7 @@ pub mod contract;
 #[path = "../../../host/src/document/mod.rs"]
 pub mod document;
 pub mod egress;
-#[path = "../../../host/src/failure.rs"]
+#[path = "../../../host/src/failure/mod.rs"]
 pub mod failure;
 #[path = "../../../host/src/grant/mod.rs"]
 pub mod grant;

@@ -2,8 +2,13 @@
 //!
 //! Nothing here knows HTTP statuses, MCP codes or exit codes.
 
+mod cause;
+#[cfg(test)]
+mod table;
+
 use std::time::Duration;
 
+pub use self::cause::Cause;
 use crate::{
     contract::{Abilities, Questions},
     egress::Refusal,
@@ -108,6 +113,11 @@ impl Failure {
     /// One problem with one input.
     pub fn invalid_input(parameter: Option<&str>, message: impl Into<String>) -> Self {
         Self::InvalidInput(vec![InputProblem { parameter: parameter.map(str::to_owned), message: message.into() }])
+    }
+
+    /// What it is called everywhere.
+    pub fn cause(&self) -> Cause {
+        self.into()
     }
 
     /// What the operator reads in the log: all that the caller reads, and what only the operator may know.
