@@ -1,7 +1,7 @@
 //! Airlock turns HTTP APIs into capabilities for agents and HTTP clients: plugins in a WebAssembly sandbox, every operation as REST
 //! and as an MCP tool, every outbound request through the host's mediator.
 //!
-//! A request's way: `rest` | `mcp` | `cli` -> [`invoke`] -> ([`catalog`]) -> `sandbox` -> guest -> `wasi:http` -> [`egress`] -> upstream.
+//! A request's way: `rest` | `mcp` | `cli` -> [`invoke`] -> ([`catalog`]) -> [`sandbox`] -> guest -> `wasi:http` -> [`egress`] -> upstream.
 
 pub mod app;
 pub mod caller;
@@ -23,4 +23,4 @@ pub mod listen;
 mod mcp;
 mod metrics;
 mod rest;
-mod sandbox;
+pub mod sandbox;

@@ -29,10 +29,13 @@ pub struct Request {
 /// The plugin's resources; none if it hasn't any, which costs nothing.
 ///
 /// # Errors
-/// As [`super::invoke`], for this function and those below. A list asks nothing back.
+/// As [`super::invoke`], for this function and those below. Only [`read_resource`] and [`get_prompt`] may ask something back.
 pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
     match request.plugin.offers().resources {
-        true => request.run("resources/list", async |plugin, allowance| plugin.list_resources(allowance).await).await,
+        true => {
+            let list = async |plugin: &Plugin, allowance| unasked(plugin.list_resources(allowance).await);
+            request.run("resources/list", list).await
+        }
         false => Ok(Vec::new()),
     }
 }
@@ -44,7 +47,7 @@ pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
 pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, Failure> {
     match request.plugin.offers().resources {
         true => {
-            let list = async |plugin: &Plugin, allowance| plugin.list_templates(allowance).await;
+            let list = async |plugin: &Plugin, allowance| unasked(plugin.list_templates(allowance).await);
             request.run("resources/templates/list", list).await
         }
         false => Ok(Vec::new()),
@@ -54,7 +57,7 @@ pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, F
 /// One of the plugin's resources; `None` if it hasn't this one.
 ///
 /// # Errors
-/// As above; and the plugin may ask something back.
+/// As above.
 pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<Resource>>, Failure> {
     match request.plugin.offers().resources {
         true => {
@@ -71,7 +74,10 @@ pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<R
 /// As above.
 pub async fn list_prompts(request: Request) -> Result<Vec<Prompt>, Failure> {
     match request.plugin.offers().prompts {
-        true => request.run("prompts/list", async |plugin, allowance| plugin.list_prompts(allowance).await).await,
+        true => {
+            let list = async |plugin: &Plugin, allowance| unasked(plugin.list_prompts(allowance).await);
+            request.run("prompts/list", list).await
+        }
         false => Ok(Vec::new()),
     }
 }
@@ -79,7 +85,7 @@ pub async fn list_prompts(request: Request) -> Result<Vec<Prompt>, Failure> {
 /// One of the plugin's prompts, filled in; `None` if it hasn't this one.
 ///
 /// # Errors
-/// As above; [`Failure::InvalidInput`] names the required arguments that aren't there. The plugin may ask something back.
+/// As above; [`Failure::InvalidInput`] names the required arguments that aren't there.
 pub async fn get_prompt(
     request: Request,
     name: String,
@@ -105,7 +111,7 @@ pub async fn complete(
     match request.plugin.offers().completions {
         true => {
             let suggest =
-                async |plugin: &Plugin, allowance| plugin.complete(allowance, subject, typed, filled_in).await;
+                async |plugin: &Plugin, allowance| unasked(plugin.complete(allowance, subject, typed, filled_in).await);
             request.run("completion/complete", suggest).await
         }
         false => Ok(Suggestions::default()),
@@ -140,5 +146,32 @@ fn require(prompt: &Prompt, arguments: &[FilledIn]) -> Result<(), Failure> {
     match problems.is_empty() {
         true => Ok(()),
         false => Err(Failure::InvalidInput(problems)),
+    }
+}
+
+/// Refuses questions where MCP has no way to ask them.
+fn unasked<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
+    outcome.map_err(|failure| match failure {
+        Failure::InputRequired(_) => {
+            let reason = "it asks something back, which only a call, a resource and a prompt can do".to_owned();
+            Failure::BadReply { reason }
+        }
+        other => other,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Questions;
+
+    #[test]
+    fn a_list_asks_nothing_back() {
+        let questions = Questions { questions: Vec::new(), state: None };
+        let asked: Result<(), _> = unasked(Err(Failure::InputRequired(Box::new(questions))));
+        assert!(matches!(asked, Err(Failure::BadReply { .. })), "{asked:?}");
+        let busy: Result<(), _> = unasked(Err(Failure::Busy { running: 1 }));
+        assert!(matches!(busy, Err(Failure::Busy { running: 1 })), "{busy:?}");
+        assert_eq!(unasked(Ok(1)).expect("no failure"), 1);
     }
 }

@@ -88,7 +88,7 @@ fn start_clock(engine: &Engine) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What a guest can import: HTTP through the mediator, and what a standard library needs to start. Both clocks and the system's
+/// What a guest can import: HTTP through the mediator, its caller's side, and what a standard library needs to start. Both clocks and the system's
 /// randomness are among it: providers sign and date requests and make keys for idempotency. No sockets.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     use wasmtime_wasi::{

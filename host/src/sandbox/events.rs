@@ -68,8 +68,8 @@ impl wit::Host for State {
     async fn progress(&mut self, progress: f64, total: Option<f64>, message: Option<String>) -> wasmtime::Result<()> {
         let telling = &mut self.telling;
         let Some(sink) = telling.progress(progress) else { return Ok(()) };
+        telling.progress = progress;
         if telling.has_place(message.as_ref().map_or(0, String::len)) {
-            telling.progress = progress;
             let total = total.filter(|it| it.is_finite());
             // An error: whoever listened has gone.
             let _ = sink.send(Event::Progress { progress, total, message }).await;
