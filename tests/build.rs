@@ -3,7 +3,8 @@
 use std::{env, path::PathBuf, process::Command};
 
 /// The packages, and the environment variables under which the suite finds the components.
-const FIXTURES: [(&str, &str); 5] = [
+const FIXTURES: [(&str, &str); 6] = [
+    ("fixture-conformance", "FIXTURE_CONFORMANCE"),
     ("fixture-hostile", "FIXTURE_HOSTILE"),
     ("fixture-describe-asks", "FIXTURE_DESCRIBE_ASKS"),
     ("fixture-describe-loops", "FIXTURE_DESCRIBE_LOOPS"),

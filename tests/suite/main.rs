@@ -8,6 +8,7 @@ mod harness;
 mod bad_input;
 mod cancel;
 mod cli;
+mod conformance;
 mod crafted;
 mod crowd;
 mod discovery;

@@ -23,7 +23,7 @@ use super::{Answer, Http, Mcp, Upstream, fixture, within_patience};
 
 /// How many hosts there are at the same time. Each reserves address space for a thousand sandboxes, 4 TiB of the 128 TiB that a
 /// process has; on a machine with many cores the tests would ask for more.
-static HOSTS: std::sync::LazyLock<Arc<Semaphore>> = std::sync::LazyLock::new(|| Arc::new(Semaphore::new(8)));
+pub(super) static HOSTS: std::sync::LazyLock<Arc<Semaphore>> = std::sync::LazyLock::new(|| Arc::new(Semaphore::new(8)));
 
 /// How often `/plugins` is asked for what nothing announces: that a file was refused.
 const POLL: Duration = Duration::from_millis(20);

@@ -8,6 +8,7 @@ mod host;
 mod log;
 mod mcp;
 mod upstream;
+mod waist;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -23,6 +24,7 @@ pub use self::{
     log::Log,
     mcp::{Mcp, Session},
     upstream::{Seen, Upstream, json_answer},
+    waist::{Waist, able, answered},
 };
 
 /// The document of the first provider.
@@ -32,6 +34,7 @@ pub const METAL: &str = include_str!("../../../plugins/metal-users/capability.ya
 
 /// The components of `tests/fixtures`.
 pub mod fixture {
+    pub const CONFORMANCE: &[u8] = include_bytes!(env!("FIXTURE_CONFORMANCE"));
     pub const HOSTILE: &[u8] = include_bytes!(env!("FIXTURE_HOSTILE"));
     pub const DESCRIBE_ASKS: &[u8] = include_bytes!(env!("FIXTURE_DESCRIBE_ASKS"));
     pub const DESCRIBE_LOOPS: &[u8] = include_bytes!(env!("FIXTURE_DESCRIBE_LOOPS"));
