@@ -6,6 +6,7 @@ use airlock::{
     caller::{Caller, Door},
     catalog::OperationRef,
     component::{Loader, Plugin, Source},
+    conditions::Conditions,
     contract::{Answer, Content, Dialogue},
     failure::Failure,
     grant::{Grant, Limits},
@@ -48,7 +49,8 @@ impl Waist {
         let found = OperationRef::all(&self.plugin).find(|it| it.operation().name == operation);
         let operation = found.unwrap_or_else(|| panic!("no operation {operation}"));
         let caller = Caller { door: Door::Mcp, peer: None };
-        match invoke(Invocation { operation, input, caller, dialogue }).await? {
+        let conditions = Conditions::default();
+        match invoke(Invocation { operation, input, caller, dialogue, conditions }).await? {
             Reply::Content(blocks) => Ok(blocks),
             other => panic!("not content: {other:?}"),
         }
