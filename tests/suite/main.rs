@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod asking;
 mod bad_input;
 mod cancel;
 mod cli;

@@ -49,7 +49,8 @@ impl Message {
         let (parts, body) = request.into_parts();
         let body = collect(body).await?;
         let id = match is_json(&parts.headers) {
-            true => id_of(&body)?,
+            true => id_of(&body)
+                .map_err(|e| refuse(None, ErrorData::parse_error(format!("the body is not JSON: {e}"), None)))?,
             false => None,
         };
         Ok(Self { request: http::Request::from_parts(parts, Full::new(body)), id })
@@ -85,9 +86,8 @@ async fn collect(body: Body) -> Result<Bytes, Response> {
 }
 
 /// The id of a request, if it is readable.
-fn id_of(body: &[u8]) -> Result<Option<RequestId>, Response> {
-    let json: &RawValue = serde_json::from_slice(body)
-        .map_err(|e| refuse(None, ErrorData::parse_error(format!("the body is not JSON: {e}"), None)))?;
+fn id_of(body: &[u8]) -> Result<Option<RequestId>, serde_json::Error> {
+    let json: &RawValue = serde_json::from_slice(body)?;
     let envelope: Option<Envelope<'_>> = serde_json::from_str(json.get()).ok();
     let id = envelope.filter(|it| it.method.is_some()).and_then(|it| it.id).filter(|id| id.get().len() <= MAX_ID);
     Ok(id.and_then(|id| serde_json::from_str(id.get()).ok()))

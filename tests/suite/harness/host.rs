@@ -159,7 +159,7 @@ impl TestHost {
 
     /// An MCP client for the tools of all plugins.
     pub fn mcp(&self) -> Mcp {
-        self.mcp_at("/mcp")
+        Mcp::new(self.http.clone(), self.mcp_url())
     }
 
     /// An MCP client for another path.

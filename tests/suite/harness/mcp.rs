@@ -25,6 +25,8 @@ pub struct Mcp {
     ids: Arc<AtomicU64>,
     /// What is sent with every request that is posted.
     always: Vec<(String, String)>,
+    /// What it can be asked.
+    capabilities: Value,
 }
 
 /// The result of a tool.
@@ -67,13 +69,26 @@ impl ToolResult {
 
 impl Mcp {
     pub(super) fn new(http: Http, url: String) -> Self {
-        Self { http, url, ids: Arc::default(), always: Vec::new() }
+        Self { http, url, ids: Arc::default(), always: Vec::new(), capabilities: json!({}) }
     }
 
     /// The same client, with these header fields in every request that it posts.
     pub fn with(mut self, headers: &[(&str, &str)]) -> Self {
         self.always = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self
+    }
+
+    /// The same client, which can be asked this.
+    pub fn able(mut self, capabilities: Value) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// Sends a request and gives the questions that it is answered by.
+    pub async fn asked(&self, method: &str, params: Value) -> Value {
+        let message = self.message(method, params).await;
+        assert_eq!(message["result"]["resultType"], "input_required", "{method}: {message}");
+        message["result"].clone()
     }
 
     /// Sends a request and gives the answer's `result`.
@@ -161,7 +176,7 @@ impl Mcp {
         headers.extend(params["name"].as_str().map(|name| ("mcp-name", name.to_owned())));
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": self.capabilities,
         });
         let id = self.ids.fetch_add(1, Ordering::Relaxed) + 1;
         (headers, json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
@@ -195,6 +210,14 @@ impl Session {
         let params = json!({"name": tool, "arguments": arguments});
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         ToolResult::of(&message(&self.post(&request).await)["result"])
+    }
+
+    /// Sends a request and gives the answer's `result`.
+    pub async fn request(&self, method: &str, params: Value) -> Value {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let message = message(&self.post(&request).await);
+        assert!(message["error"].is_null(), "{method}: {message}");
+        message["result"].clone()
     }
 
     /// Opens the stream on which the server speaks unasked.
