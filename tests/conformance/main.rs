@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
         let host = Arc::new(OnceCell::new());
         let upstream = Upstream::of(changing(host.clone())).await;
         let started = host.get_or_init(|| start(&upstream)).await;
-        println!("{}", started.mcp_url());
+        println!("{}", started.mcp_url("/mcp"));
         tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
         Ok(())
     })

@@ -152,19 +152,19 @@ impl TestHost {
         self.folder.path().join("plugins.d")
     }
 
-    /// Where MCP is served.
-    pub fn mcp_url(&self) -> String {
-        format!("http://{}/mcp", self.host.mcp)
+    /// The URL of a path of the MCP door.
+    pub fn mcp_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.host.mcp)
     }
 
     /// An MCP client for the tools of all plugins.
     pub fn mcp(&self) -> Mcp {
-        Mcp::new(self.http.clone(), self.mcp_url())
+        self.mcp_at("/mcp")
     }
 
     /// An MCP client for another path.
     pub fn mcp_at(&self, path: &str) -> Mcp {
-        Mcp::new(self.http.clone(), format!("http://{}{path}", self.host.mcp))
+        Mcp::new(self.http.clone(), self.mcp_url(path))
     }
 
     /// A REST client that can be moved into a task.
