@@ -6,7 +6,7 @@
 // What no target runs is not dead in the host.
 #![allow(dead_code)]
 
-#[path = "../../../host/src/contract.rs"]
+#[path = "../../../host/src/contract/mod.rs"]
 pub mod contract;
 #[path = "../../../host/src/document/mod.rs"]
 pub mod document;
