@@ -80,7 +80,8 @@ impl Client<'_> {
         let occasion = occasion(&caller, about);
         let mut answers = dialogue::answers(before.answers.unwrap_or_default())?;
         let opened = before.state.map(|it| self.seal.open(&it, occasion, SystemTime::now())).transpose();
-        let mut state = opened.map_err(refuse)?;
+        // Without a state, a plugin's questions travel with an empty one: their answers are for nobody else.
+        let mut state = opened.map_err(refuse)?.filter(|it| !it.is_empty());
         for _ in 0..MAX_ROUNDS {
             match (self.round(answers, state, &run).await, self.era) {
                 (Err(Failure::InputRequired(questions)), Era::Modern) => {
@@ -126,8 +127,8 @@ impl Client<'_> {
     }
 
     fn asks(&self, questions: &Questions, occasion: Occasion<'_>) -> Result<InputRequiredResult, Failure> {
-        let state = questions.state.as_ref().map(|it| self.seal.close(it, occasion, SystemTime::now()));
-        Ok(InputRequiredResult::new(Some(dialogue::requests(questions)?), state))
+        let state = self.seal.close(questions.state.as_deref().unwrap_or_default(), occasion, SystemTime::now());
+        Ok(InputRequiredResult::new(Some(dialogue::requests(questions)?), Some(state)))
     }
 
     /// Asks a session's client, one question after the other: to a person, more at once are a heap of windows.

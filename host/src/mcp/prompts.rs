@@ -43,7 +43,9 @@ pub(super) async fn list(plugins: &[Arc<Plugin>], client: &Client<'_>) -> Vec<Na
         .iter()
         .zip(lists)
         .flat_map(|(plugin, prompts)| prompts.unwrap_or_default().into_iter().map(|prompt| (plugin.clone(), prompt)));
-    name(lists.collect())
+    // "Each name once" is the contract, and a page begins behind a name.
+    let mut seen = HashSet::new();
+    name(lists.filter(|(plugin, prompt)| seen.insert((plugin.name().to_owned(), prompt.name.clone()))).collect())
 }
 
 /// A plain name is one that no other prompt has and that isn't the qualified name of any.

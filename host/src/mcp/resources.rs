@@ -47,7 +47,11 @@ pub(super) async fn read(
     request: ReadResourceRequestParams,
 ) -> Result<ReadResourceResponse, ErrorData> {
     let ReadResourceRequestParams { uri, input_responses, request_state, .. } = request;
-    let mut asked = false;
+    // Without a state it isn't known whose questions these are the answers to.
+    if input_responses.is_some() && request_state.is_none() {
+        return Err(refuse(BadState));
+    }
+    let (mut asked, mut first_failure) = (false, None);
     for plugin in plugins.iter().filter(|it| it.offers().resources) {
         let about = About { method: "resources/read", plugin: plugin.name(), subject: &uri, arguments: &Value::Null };
         if request_state.as_ref().is_some_and(|state| !client.knows(state, about)) {
@@ -62,12 +66,16 @@ pub(super) async fn read(
             Ended::Done(Ok(Some(parts))) => {
                 return Ok(ReadResourceResult::new(parts.into_iter().map(reply::contents).collect()).into());
             }
-            Ended::Done(Err(failed)) => return Err(failure::refuse(&failed)),
+            // It may be another's. No plugin keeps what others have from being read.
+            Ended::Done(Err(failed)) => {
+                first_failure.get_or_insert(failed);
+            }
             Ended::Asks(asks) => return Ok(asks.into()),
         }
     }
-    match request_state {
-        Some(_) if !asked => Err(refuse(BadState)),
+    match (request_state, first_failure) {
+        (Some(_), _) if !asked => Err(refuse(BadState)),
+        (_, Some(failed)) => Err(failure::refuse(&failed)),
         _ => {
             let text = format!("unknown resource: {}; list the resources to see their URIs", quoted(&uri));
             Err(ErrorData::resource_not_found(text, Some(json!({"uri": uri}))))

@@ -32,7 +32,7 @@ use super::{
     page::{Page, page},
     prompts, reply, resources,
     seal::Seal,
-    session::Session,
+    session::{MAX_SUBSCRIPTIONS, MAX_URI, Session},
     tool,
 };
 use crate::{
@@ -205,7 +205,11 @@ impl ServerHandler for Server {
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
         let offered =
             SubscriptionFilter::builder().tools_list_changed().prompts_list_changed().resources_list_changed();
-        let uris = requested.resource_subscriptions.clone().unwrap_or_default();
+        let uris = requested.resource_subscriptions.iter().flatten().filter(|uri| uri.len() <= MAX_URI);
+        let uris: Vec<String> = uris.take(MAX_SUBSCRIPTIONS).cloned().collect();
+        // rmcp compares each that is asked for with each that is offered.
+        let mut requested = requested.clone();
+        requested.resource_subscriptions = requested.resource_subscriptions.map(|_| uris.clone());
         Some(requested.intersection(&offered.resource_subscriptions(uris).build()))
     }
 
@@ -263,7 +267,7 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let prompts = prompts::list(&self.surface.plugins(), &self.client(&context)).await;
+        let prompts = unless_gone(&context, prompts::list(&self.surface.plugins(), &self.client(&context))).await?;
         let prompts: Vec<_> = prompts.into_iter().map(prompts::render).collect();
         let page = paged(&prompts, |it| &it.name, request)?;
         let mut result = ListPromptsResult::with_all_items(page.items.to_vec());
@@ -276,7 +280,7 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        prompts::get(&self.surface.plugins(), &self.client(&context), request).await
+        unless_gone(&context, prompts::get(&self.surface.plugins(), &self.client(&context), request)).await?
     }
 
     async fn list_resources(
@@ -284,7 +288,7 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let resources = resources::list(&self.surface.plugins(), &self.client(&context)).await;
+        let resources = unless_gone(&context, resources::list(&self.surface.plugins(), &self.client(&context))).await?;
         let page = paged(&resources, |it| &it.uri, request)?;
         let mut result = ListResourcesResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
@@ -296,7 +300,8 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let templates = resources::templates(&self.surface.plugins(), &self.client(&context)).await;
+        let templates =
+            unless_gone(&context, resources::templates(&self.surface.plugins(), &self.client(&context))).await?;
         let page = paged(&templates, |it| &it.uri_template, request)?;
         let mut result = ListResourceTemplatesResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
@@ -308,7 +313,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        resources::read(&self.surface.plugins(), &self.client(&context), request).await
+        unless_gone(&context, resources::read(&self.surface.plugins(), &self.client(&context), request)).await?
     }
 
     async fn complete(
@@ -316,7 +321,9 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let suggested = complete::by_plugins(&self.surface.plugins(), &self.client(&context), &request).await?;
+        let suggested =
+            unless_gone(&context, complete::by_plugins(&self.surface.plugins(), &self.client(&context), &request))
+                .await??;
         Ok(CompleteResult::new(suggested.unwrap_or_else(|| {
             let snapshot = self.surface.catalog.snapshot();
             let tool = request.r#ref.as_prompt_name().and_then(|name| snapshot.tool(&self.surface.scope, name));
@@ -384,6 +391,12 @@ async fn call(
         Ended::Done(Err(failed)) => failure::render(&failed, asked).into(),
         Ended::Asks(asks) => asks.into(),
     })
+}
+
+/// The work, which ends when nobody waits for it any more.
+async fn unless_gone<T>(context: &RequestContext<RoleServer>, work: impl Future<Output = T>) -> Result<T, ErrorData> {
+    let done = context.ct.run_until_cancelled(work).await;
+    done.ok_or_else(|| ErrorData::internal_error("the client has gone, or has cancelled its request", None))
 }
 
 /// Nobody reads it: rmcp drops the answer to a cancelled request.

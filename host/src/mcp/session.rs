@@ -14,7 +14,11 @@ use super::{changes::Changes, events};
 use crate::contract::Level;
 
 /// The most resources that a session can subscribe to. 100: more than a client shows; each is a message at each change.
-const MAX_SUBSCRIPTIONS: usize = 100;
+pub(super) const MAX_SUBSCRIPTIONS: usize = 100;
+
+/// The longest URI that can be subscribed to. 2 KB: browsers and servers took no longer ones for decades; each is kept as long as the
+/// subscription.
+pub(super) const MAX_URI: usize = 2 << 10;
 
 /// A session. rmcp drops it with the session's server.
 pub(super) struct Session {
@@ -73,8 +77,12 @@ impl Session {
     /// It is told about changes of a resource, which may be there or come later.
     ///
     /// # Errors
-    /// It has subscribed to as many as it may.
+    /// It has subscribed to as many as it may, or the URI is too long.
     pub(super) fn subscribes(&self, uri: String) -> Result<(), ErrorData> {
+        if uri.len() > MAX_URI {
+            let text = format!("the URI is longer than {MAX_URI} bytes, the limit of what can be subscribed to");
+            return Err(ErrorData::invalid_params(text, None));
+        }
         let mut subscribed = self.subscribed.lock().expect("nothing panics under this lock");
         if subscribed.len() == MAX_SUBSCRIPTIONS && !subscribed.contains(&uri) {
             let text =
