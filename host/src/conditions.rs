@@ -3,7 +3,7 @@
 //! Nothing is evaluated here but for what the host answers itself. The entity tags are the upstream's: a caller has them from an
 //! answer that was handed on.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 /// The fields that make a request conditional. `If-Range` isn't one of them: `Range` isn't handed on either.
 const FIELDS: [HeaderName; 4] =
@@ -20,17 +20,20 @@ impl Conditions {
         Self(named.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// Whether something must not be changed unless they hold. To ignore such a condition is to lose somebody's update.
-    pub fn guard(&self) -> bool {
-        self.0.contains_key(header::IF_MATCH) || self.0.contains_key(header::IF_UNMODIFIED_SINCE)
+    /// Those without which something must not be changed. To ignore one is to lose somebody's update, or to write over what was to
+    /// be made anew (`If-None-Match: *`).
+    pub fn guards(&self, method: &Method) -> impl Iterator<Item = &HeaderName> {
+        let changes = !method.is_safe();
+        self.0.keys().filter(move |name| {
+            [header::IF_MATCH, header::IF_UNMODIFIED_SINCE].contains(name)
+                || (changes && *name == header::IF_NONE_MATCH)
+        })
     }
 
-    /// Puts them into a request, unless it has conditions of its own.
+    /// Puts them into a request, but for those that it has itself.
     pub fn add_to(&self, headers: &mut HeaderMap) {
-        if FIELDS.iter().any(|name| headers.contains_key(name)) {
-            return;
-        }
-        for (name, value) in &self.0 {
+        let others: Vec<_> = self.0.iter().filter(|(name, _)| !headers.contains_key(*name)).collect();
+        for (name, value) in others {
             headers.append(name, value.clone());
         }
     }
@@ -68,21 +71,28 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_has_conditions_of_its_own_keeps_them() {
+    fn a_guest_that_has_a_condition_of_its_own_keeps_it() {
         let own = map(&[("if-none-match", "\"own\"")]);
         let mut sent = own.clone();
         Conditions::of(&map(&[("if-match", "\"1\"")])).add_to(&mut sent);
-        assert_eq!(sent, own);
+        assert_eq!(sent, map(&[("if-none-match", "\"own\""), ("if-match", "\"1\"")]));
+        Conditions::of(&map(&[("if-none-match", "\"1\"")])).add_to(&mut sent);
+        assert_eq!(sent.get_all("if-none-match").iter().collect::<Vec<_>>(), ["\"own\""]);
     }
 
     #[test]
     fn which_conditions_guard_a_change() {
-        for (field, guards) in
-            [("if-match", true), ("if-unmodified-since", true), ("if-none-match", false), ("if-modified-since", false)]
-        {
-            assert_eq!(Conditions::of(&map(&[(field, "x")])).guard(), guards, "{field}");
+        for (field, method, guards) in [
+            ("if-match", Method::PUT, true),
+            ("if-match", Method::GET, true),
+            ("if-unmodified-since", Method::DELETE, true),
+            ("if-none-match", Method::PUT, true),
+            ("if-none-match", Method::GET, false),
+            ("if-modified-since", Method::PUT, false),
+        ] {
+            assert_eq!(Conditions::of(&map(&[(field, "x")])).guards(&method).count() == 1, guards, "{method} {field}");
         }
-        assert!(!Conditions::default().guard());
+        assert_eq!(Conditions::default().guards(&Method::PUT).count(), 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tracing::Instrument;
 use crate::{
     caller::Caller,
     catalog::OperationRef,
+    component::Plugin,
     conditions::Conditions,
     contract::{Abilities, Content, Dialogue},
     failure::Failure,
@@ -86,7 +87,14 @@ pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
         outcome.map_err(|failure| noted(failure, abilities))
     };
     let outcome = called.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = name)).await;
-    outcome.inspect_err(|failure| plugin.failed(failure))
+    outcome.inspect_err(|failure| count(plugin, failure))
+}
+
+/// Counts a failure. A question isn't one: the call goes on.
+fn count(plugin: &Plugin, failure: &Failure) {
+    if !matches!(failure, Failure::InputRequired(_)) {
+        plugin.failed(failure);
+    }
 }
 
 /// The failure as the caller gets it: with questions only if it can be asked them. Logged.

@@ -56,13 +56,15 @@ pub(super) fn read<B>(method: &Method, uri: &Uri, answer: &Response<B>) -> Optio
 pub(super) fn clean(headers: &mut HeaderMap, from: &Uri, redirect: &Redirect) {
     let crosses = origin(from) != origin(&redirect.uri);
     let drops = |name: &HeaderName| {
-        (redirect.without_body && describes_body(name)) || (crosses && !KEPT_ACROSS_ORIGINS.contains(name))
+        (redirect.without_body && is_of_the_change(name)) || (crosses && !KEPT_ACROSS_ORIGINS.contains(name))
     };
     headers::remove_where(headers, drops);
 }
 
-fn describes_body(name: &HeaderName) -> bool {
-    name.as_str().starts_with("content-") || matches!(name.as_str(), "digest" | "repr-digest" | "last-modified")
+/// What goes with the body: its description, and what the change depended on. It is done, and what is read now has another version.
+fn is_of_the_change(name: &HeaderName) -> bool {
+    let describes = |prefix| name.as_str().starts_with(prefix);
+    describes("content-") || describes("if-") || matches!(name.as_str(), "digest" | "repr-digest" | "last-modified")
 }
 
 fn origin(uri: &Uri) -> Option<url::Origin> {

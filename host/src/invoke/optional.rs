@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::noted;
+use super::{count, noted};
 use crate::{
     caller::Caller,
     component::Plugin,
@@ -132,7 +132,8 @@ impl Request {
             let outcome = code(&plugin, plugin.allowance(what, caller, dialogue)).await;
             outcome.map_err(|failure| noted(failure, abilities))
         };
-        asked.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = what)).await
+        let outcome = asked.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = what)).await;
+        outcome.inspect_err(|failure| count(&plugin, failure))
     }
 }
 

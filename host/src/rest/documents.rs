@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hasher},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -43,7 +43,8 @@ pub(super) struct Document {
 impl Documents {
     /// The documents of this snapshot. Whoever asks meanwhile waits, and finds them.
     pub(super) fn of(&self, snapshot: &Snapshot) -> Arc<Rendered> {
-        let mut latest = self.0.lock().expect("rendering doesn't panic");
+        // What a panic has left behind is the document before, or none.
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
             Some((generation, rendered)) if *generation == snapshot.generation() => rendered.clone(),
             _ => {

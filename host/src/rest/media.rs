@@ -1,4 +1,4 @@
-//! Which media types are JSON, and who takes it.
+//! Which media types are JSON, and who takes it; and who takes an encoding.
 
 use http::{HeaderMap, header};
 
@@ -21,6 +21,22 @@ pub(super) fn admits_json(headers: &HeaderMap) -> bool {
     ranges.is_empty() || ranges.iter().any(|it| Some(it.closeness) == closest && it.closeness > 0 && it.is_wanted)
 }
 
+/// Whether the caller takes one of the encodings that there are, or doesn't say.
+pub(super) fn admits_encoding(headers: &HeaderMap) -> bool {
+    let fields: Vec<&str> = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|it| it.to_str().ok()).collect();
+    fields.is_empty() || fields.iter().flat_map(|it| it.split(',')).any(is_encoding_of_ours)
+}
+
+fn is_encoding_of_ours(text: &str) -> bool {
+    let mut parts = text.split(';').map(|it| it.trim().to_ascii_lowercase());
+    let is_known = parts.next().is_some_and(|it| matches!(it.as_str(), "*" | "br" | "gzip" | "x-gzip" | "identity"));
+    is_known && !parts.any(is_zero)
+}
+
+fn is_zero(parameter: String) -> bool {
+    parameter.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0)
+}
+
 /// One range of an `Accept`, as far as it is about JSON.
 struct Range {
     /// 0: not about JSON at all; more: the nearer, the more.
@@ -39,7 +55,6 @@ impl Range {
             other if other.ends_with("+json") => 3,
             _ => 0,
         };
-        let is_zero = |it: String| it.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0);
         Some(Self { closeness, is_wanted: !parts.any(is_zero) })
     }
 }
@@ -71,6 +86,23 @@ mod tests {
             let values = accept.iter().map(|it| (header::ACCEPT, HeaderValue::from_static(it)));
             let headers = values.collect::<HeaderMap>();
             assert_eq!(admits_json(&headers), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn who_takes_an_encoding() {
+        for (accept, expected) in [
+            (&[][..], true),
+            (&["gzip"], true),
+            (&["zstd, BR;q=0.5"], true),
+            (&["zstd", "*"], true),
+            (&["identity"], true),
+            (&["identity;q=0"], false),
+            (&["*; q=0.0"], false),
+            (&["zstd, identity;q=0", "gzip;q=0"], false),
+        ] {
+            let values = accept.iter().map(|it| (header::ACCEPT_ENCODING, HeaderValue::from_static(it)));
+            assert_eq!(admits_encoding(&values.collect()), expected, "{accept:?}");
         }
     }
 

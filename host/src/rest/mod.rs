@@ -29,6 +29,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    middleware::map_request,
     response::Response,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
@@ -53,7 +54,15 @@ use crate::{
 /// Everything that the REST listener answers.
 pub fn router(catalog: Arc<Catalog>) -> Router {
     let rest = Rest { catalog, documents: Arc::default() };
-    Router::new().fallback(serve).with_state(rest).layer(compression())
+    Router::new().fallback(serve).with_state(rest).layer(compression()).layer(map_request(ask_for_something))
+}
+
+/// Who excludes every encoding gets an answer without one (RFC 9110, 12.5.3): the encoder would refuse it, when the call is done.
+async fn ask_for_something(mut request: Request) -> Request {
+    if !media::admits_encoding(request.headers()) {
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
+    request
 }
 
 /// For callers that take gzip or Brotli. Not what is encoded already, tiny, a picture or a stream of events. An answer keeps its entity
@@ -165,7 +174,7 @@ async fn call(
     body: Body,
 ) -> Result<Response, Problem> {
     check_accepted(operation, &parts.headers)?;
-    let conditions = conditions(operation, &parts.headers)?;
+    let conditions = conditions(operation, &parts.method, &parts.headers)?;
     let body = body::read(operation.operation(), &parts.headers, body).await?;
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
@@ -187,12 +196,10 @@ fn check_accepted(operation: &OperationRef, headers: &HeaderMap) -> Result<(), P
 }
 
 /// What the call depends on. A guard of a change is refused where nobody would check it.
-fn conditions(operation: &OperationRef, headers: &HeaderMap) -> Result<Conditions, Problem> {
+fn conditions(operation: &OperationRef, method: &Method, headers: &HeaderMap) -> Result<Conditions, Problem> {
     let conditions = Conditions::of(headers);
-    let are_checked = operation.plugin().passes_conditions()
-        || is_input(operation, &header::IF_MATCH)
-        || is_input(operation, &header::IF_UNMODIFIED_SINCE);
-    match conditions.guard() && !are_checked {
+    let is_unchecked = conditions.guards(method).any(|name| !is_input(operation, name));
+    match is_unchecked && !operation.plugin().passes_conditions() {
         true => Err(Fault::Condition.into()),
         false => Ok(conditions),
     }

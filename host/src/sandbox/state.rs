@@ -214,7 +214,10 @@ impl WasiHttpHooks for Outbound {
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
         let counted = self.count();
         let patience = options.map(patience).unwrap_or_default();
-        self.conditions.add_to(request.headers_mut());
+        // They are those of what the caller asks for. A document asks for nothing else; what else asks for more must not spread them.
+        if self.requests.load(Ordering::Relaxed) == 1 {
+            self.conditions.add_to(request.headers_mut());
+        }
         let Self { plugin, egress, context, in_flight, refusal, .. } = self.clone();
         Box::new(async move {
             let egress = match (egress, counted) {

@@ -28,7 +28,9 @@ impl Schemas {
         if !refers(part) {
             return part.clone();
         }
-        self.add(name, whole);
+        if !self.all.contains_key(name) {
+            self.add(name, whole);
+        }
         moved(part, &format!("#/components/schemas/{name}"))
     }
 }
