@@ -24,7 +24,7 @@ use tower::Service;
 
 use super::{Door, Limits, body::Timed, cors, refusal::Refusal};
 
-/// Serves a connection, in TLS if the door has a certificate. A handshake has the time of a request's head.
+/// Serves a connection, in TLS if the door has a certificate. A handshake has the time of a connection's first head.
 pub(super) async fn open(
     stream: TcpStream,
     peer: SocketAddr,
@@ -35,7 +35,11 @@ pub(super) async fn open(
     let Some(tls) = door.tls.clone() else {
         return serve(stream, peer, door, limits, stop).await;
     };
-    match timeout(limits.head, tls.accept(stream)).await {
+    let shaken = tokio::select! {
+        shaken = timeout(limits.first_head, tls.accept(stream)) => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
         Ok(Ok(stream)) => serve(stream, peer, door, limits, stop).await,
         Ok(Err(e)) => tracing::debug!(%peer, "a handshake failed: {e}"),
         Err(_elapsed) => tracing::debug!(%peer, "a handshake took too long"),

@@ -63,8 +63,12 @@ pub(crate) struct Tls {
     seen: Mutex<Seen>,
 }
 
-/// What tells one version of the two files from another: a file that is replaced is another one, even in the same moment.
-type Seen = [Option<(SystemTime, u64, u64)>; 2];
+/// What tells one version of the two files from another: a file that is replaced is another one, even in the same moment, and one that
+/// becomes readable has changed, too.
+type Seen = [Option<Version>; 2];
+
+/// When its contents and when anything of it last changed, its length, and which file it is.
+type Version = (SystemTime, (i64, i64), u64, (u64, u64));
 
 #[derive(Debug)]
 struct Current(ArcSwap<CertifiedKey>);
@@ -124,7 +128,7 @@ impl Tls {
 fn look(files: &Files) -> Seen {
     [&files.certificate, &files.key].map(|path| {
         let about = fs::metadata(path).ok()?;
-        Some((about.modified().ok()?, about.len(), about.ino()))
+        Some((about.modified().ok()?, (about.ctime(), about.ctime_nsec()), about.len(), (about.dev(), about.ino())))
     })
 }
 

@@ -149,7 +149,16 @@ impl<T: Send + 'static> Future for Metered<T> {
 impl<T: Send + 'static> Drop for Metered<T> {
     /// Giving back the memory of a guest that has used much of it takes milliseconds.
     fn drop(&mut self) {
-        if let Place::Here(future) = std::mem::replace(&mut self.place, Place::Done)
+        let future = match std::mem::replace(&mut self.place, Place::Done) {
+            Place::Here(future) => Some(future),
+            // What hasn't come back yet is dropped where it is.
+            Place::Away(mut polled) => {
+                polled.close();
+                polled.try_recv().ok().map(|polled| polled.future)
+            }
+            Place::Done => None,
+        };
+        if let Some(future) = future
             && self.usage.is_much(Instant::now())
         {
             drop(self.lane.run(move || drop(future)));
