@@ -1,6 +1,6 @@
 //! For a provider that suggests values for fields: implement [`Completions`] for the type that is the provider, and export it too.
 //!
-//! ```ignore
+//! ```text
 //! airlock_sdk::export!(Users with_types_in airlock_sdk::bindings);
 //! airlock_sdk::completions::export!(Users with_types_in airlock_sdk::bindings::with_completions);
 //! ```
