@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use wit_component::DecodedWasm;
 use wit_parser::{IndexMap, WorldItem, WorldKey};
 
-use crate::contract::{Description, Location, Operation, Route, Upstream, is_reserved};
+use crate::contract::{Description, Location, MAX_NAME, NAME_RULE, Operation, Route, Upstream, is_name, is_reserved};
 
 /// What a plugin must export.
 const PROVIDER: &str = "airlock:capability/provider@0.1.0";
@@ -163,14 +163,12 @@ fn check_operation(it: &Operation) -> Result<(), ContractFault> {
     }
 }
 
-/// The rule for names is MCP's for tools, so that every operation can be one.
 fn check_name(place: &str, name: &str) -> Result<(), ContractFault> {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if (1..=128).contains(&name.len()) && name.chars().all(is_legal) {
+    if is_name(name) {
         return Ok(());
     }
-    let shown: String = name.chars().take(128).collect();
-    Err(fault(place, format!("a name must be 1 to 128 of A-Z a-z 0-9 _ . -: {shown:?}")))
+    let shown: String = name.chars().take(MAX_NAME).collect();
+    Err(fault(place, format!("a name must be {NAME_RULE}: {shown:?}")))
 }
 
 fn check_route(place: &str, operation: &Operation, route: &Route) -> Result<(), ContractFault> {

@@ -74,6 +74,17 @@ pub struct Route {
     pub parameters: Vec<Parameter>,
 }
 
+/// The longest name of what a plugin offers: the most that MCP allows for a tool.
+pub const MAX_NAME: usize = 128;
+
+/// What [`is_name`] allows, for messages.
+pub const NAME_RULE: &str = "1 to 128 of A-Z a-z 0-9 _ . -";
+
+/// Whether a text can name something that a plugin offers. The rule is MCP's for tools, so that every operation can be one.
+pub fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
 /// The paths that are the host's own over REST, each with everything below it: what describes the host to its clients.
 const RESERVED: [&str; 4] = ["/openapi.json", "/openapi", "/docs", "/.well-known"];
 
@@ -155,5 +166,18 @@ impl Upstream {
     /// The names of the secrets that all credentials ask for.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.credentials.iter().flat_map(Credential::secret_names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_plain() {
+        for (name, ok) in [("a.b_C-9", true), ("", false), ("a b", false), ("é", false), ("a/b", false)] {
+            assert_eq!(is_name(name), ok, "{name}");
+        }
+        assert!(is_name(&"x".repeat(128)) && !is_name(&"x".repeat(129)));
     }
 }

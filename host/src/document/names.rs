@@ -1,15 +1,6 @@
 //! Which names are allowed, and which names mean the same.
 
-/// The longest name of an operation or tool.
-const MAX_NAME: usize = 128;
-
-/// What `is_name` allows, for messages.
-pub const NAME_RULE: &str = "1 to 128 of A-Z a-z 0-9 _ . -";
-
-/// Whether a text can name an operation, a tool or a namespace.
-pub fn is_name(text: &str) -> bool {
-    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-}
+use crate::contract::MAX_NAME;
 
 /// Whether a text can be the name of a header field (a token of RFC 9110).
 pub fn is_header_name(text: &str) -> bool {
@@ -76,14 +67,6 @@ mod tests {
         ] {
             assert_eq!(find_match(variable, names.iter().copied()), expected, "{variable} {names:?}");
         }
-    }
-
-    #[test]
-    fn names_are_short_and_plain() {
-        for (name, ok) in [("a.b_C-9", true), ("", false), ("a b", false), ("é", false), ("a/b", false)] {
-            assert_eq!(is_name(name), ok, "{name}");
-        }
-        assert!(is_name(&"x".repeat(128)) && !is_name(&"x".repeat(129)));
     }
 
     #[test]

@@ -15,9 +15,9 @@ mod secret;
 use super::diagnostic::Code;
 use super::fields::{Fields, text_of};
 use super::model::{Document, Secrets};
-use super::names::{NAME_RULE, is_name};
 use super::report::Report;
 use super::tree::{Node, Placed};
+use crate::contract::{NAME_RULE, is_name};
 
 /// The releases of the format whose documents are read as they were meant.
 const KNOWN_VERSIONS: [&str; 11] = [

@@ -192,8 +192,7 @@ pub(super) fn uri_template(it: String) -> Result<String, Failure> {
 
 /// Takes what identifies something: `[A-Za-z0-9_.-]{1,128}`.
 pub(super) fn name(it: String) -> Result<String, Failure> {
-    let is_legal = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
-    match (1..=128).contains(&it.len()) && it.bytes().all(is_legal) {
+    match contract::is_name(&it) {
         true => Ok(it),
         false => Err(bad_text("not a name", &it)),
     }

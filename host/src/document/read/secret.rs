@@ -1,9 +1,9 @@
 //! `binds`, and the templates through which a value is made of secrets.
 
+use crate::contract::{NAME_RULE, is_name};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of, wrong_type};
 use crate::document::model::Secrets;
-use crate::document::names::{NAME_RULE, is_name};
 use crate::document::report::Report;
 use crate::document::template::{Piece, split_value};
 use crate::document::tree::{Kind, Node, Place, Placed};
