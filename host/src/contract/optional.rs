@@ -91,6 +91,9 @@ pub enum Subject {
     },
 }
 
+/// Values that are suggested at once: MCP allows no more.
+const MAX_SUGGESTIONS: usize = 100;
+
 /// Values to choose from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suggestions {
@@ -100,4 +103,30 @@ pub struct Suggestions {
     pub total: Option<u32>,
     /// There are more than these.
     pub more: bool,
+}
+
+impl Suggestions {
+    /// As many of these as a client may get at once. `total` is how many there are in all, if known.
+    pub fn new(mut values: Vec<String>, total: Option<u32>) -> Self {
+        let offered = values.len();
+        values.truncate(MAX_SUGGESTIONS);
+        let more = offered > values.len() || total.is_some_and(|total| total as usize > offered);
+        Self { values, total, more }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_suggested_than_a_client_may_get() {
+        for (offered, total, passed, more) in
+            [(0, None, 0, false), (100, Some(100), 100, false), (101, None, 100, true), (3, Some(150), 3, true)]
+        {
+            let values = (0..offered).map(|n: usize| n.to_string()).collect();
+            let it = Suggestions::new(values, total);
+            assert_eq!((it.values.len(), it.total, it.more), (passed, total, more));
+        }
+    }
 }

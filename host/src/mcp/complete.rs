@@ -63,17 +63,15 @@ async fn owner(
 }
 
 fn info(it: Suggestions) -> CompletionInfo {
-    CompletionInfo::with_pagination(it.values, it.total, it.more).expect("the sandbox gives no more than the most")
+    CompletionInfo::with_pagination(it.values, it.total, it.more).expect("suggestions are no more than the most")
 }
 
 /// What the schema's parameter allows of what begins as typed, in the order of the schema.
 pub(super) fn from_enum(schema: &Value, parameter: &str, typed: &str) -> CompletionInfo {
     let allowed = allowed(schema, parameter).into_iter().flatten();
-    let mut fitting: Vec<String> = allowed.filter_map(text).filter(|it| begins(it, typed)).collect();
+    let fitting: Vec<String> = allowed.filter_map(text).filter(|it| begins(it, typed)).collect();
     let total = u32::try_from(fitting.len()).ok();
-    let more = fitting.len() > CompletionInfo::MAX_VALUES;
-    fitting.truncate(CompletionInfo::MAX_VALUES);
-    CompletionInfo::with_pagination(fitting, total, more).expect("no more than the most that is allowed")
+    info(Suggestions::new(fitting, total))
 }
 
 /// The values of the parameter's `enum`; of its items, where it is a list.

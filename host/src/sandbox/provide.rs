@@ -25,9 +25,6 @@ use crate::{
     failure::Failure,
 };
 
-/// Values that are suggested at once: MCP allows no more.
-const MAX_SUGGESTIONS: usize = 100;
-
 /// What a component exports besides the provider, linked.
 #[derive(Clone)]
 pub(super) struct Optional {
@@ -189,7 +186,7 @@ impl Sandbox {
                 let instance = completions.instantiate_async(&mut *store).await?;
                 let completions = instance.airlock_capability_completions();
                 let suggested = completions.call_complete(&mut *store, &subject, &typed, &filled_in).await?;
-                Ok(suggested.map(|it| Ok(suggestions(it))))
+                Ok(suggested.map(|it| Ok(Suggestions::new(it.values, it.total))))
             }
             .boxed()
         });
@@ -248,30 +245,6 @@ fn wit_subject(it: Subject) -> wit_completions::Subject {
         }
         Subject::ResourceTemplate { uri_template: of, variable: name } => {
             wit_completions::Subject::ResourceTemplate(wit_completions::Field { of, name })
-        }
-    }
-}
-
-fn suggestions(it: wit_completions::Suggestions) -> Suggestions {
-    let mut values = it.values;
-    let offered = values.len();
-    values.truncate(MAX_SUGGESTIONS);
-    let more = offered > values.len() || it.total.is_some_and(|total| total as usize > offered);
-    Suggestions { values, total: it.total, more }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_is_suggested_than_a_client_may_get() {
-        for (offered, total, passed, more) in
-            [(0, None, 0, false), (100, Some(100), 100, false), (101, None, 100, true), (3, Some(150), 3, true)]
-        {
-            let values = (0..offered).map(|n: usize| n.to_string()).collect();
-            let it = suggestions(wit_completions::Suggestions { values, total });
-            assert_eq!((it.values.len(), it.total, it.more), (passed, total, more));
         }
     }
 }
