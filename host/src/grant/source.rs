@@ -122,7 +122,7 @@ impl Stored {
     /// What tells one state of its file from the next.
     pub fn stamp(&self) -> Stamp {
         match self {
-            Self::File(path) => Stamp(fs::metadata(path).ok().map(|it| FileStamp::of(&it))),
+            Self::File(path) => Stamp::of(path),
             Self::Value(_) | Self::Missing(_) => Stamp(None),
         }
     }
@@ -162,6 +162,11 @@ fn changed(metadata: &Metadata) -> SystemTime {
 }
 
 impl Stamp {
+    /// As the file is now; one that can't be looked at has a stamp as well.
+    pub fn of(path: &Path) -> Self {
+        Self(fs::metadata(path).ok().map(|it| FileStamp::of(&it)))
+    }
+
     /// Whether the file was changed so shortly before `now` that the next change could leave the same stamp.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
         let times = self.0.into_iter().flat_map(|stamp| stamp.modified.into_iter().chain([stamp.changed]));

@@ -4,10 +4,8 @@
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -20,7 +18,7 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::grant::{BadTls, identity};
+use crate::grant::{BadTls, Stamp, identity};
 
 /// Where the certificate is, with its chain behind it, and its private key; both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +63,7 @@ pub(crate) struct Tls {
 
 /// What tells one version of the two files from another: a file that is replaced is another one, even in the same moment, and one that
 /// becomes readable has changed, too.
-type Seen = [Option<Version>; 2];
-
-/// When its contents and when anything of it last changed, its length, and which file it is.
-type Version = (SystemTime, (i64, i64), u64, (u64, u64));
+type Seen = [Stamp; 2];
 
 #[derive(Debug)]
 struct Current(ArcSwap<CertifiedKey>);
@@ -126,10 +121,7 @@ impl Tls {
 
 /// Two system calls, for each handshake: a thousandth of what that costs.
 fn look(files: &Files) -> Seen {
-    [&files.certificate, &files.key].map(|path| {
-        let about = fs::metadata(path).ok()?;
-        Some((about.modified().ok()?, (about.ctime(), about.ctime_nsec()), about.len(), (about.dev(), about.ino())))
-    })
+    [&files.certificate, &files.key].map(|path| Stamp::of(path))
 }
 
 fn read(files: &Files) -> Result<Arc<CertifiedKey>, BadFiles> {
