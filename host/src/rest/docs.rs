@@ -1,12 +1,15 @@
 //! The page at `/docs`: Swagger UI over `/openapi.json`. All of it is in the binary, and it asks no other server for anything.
 
-use std::{io::Read, sync::LazyLock};
+use std::{
+    io::Read,
+    sync::{LazyLock, OnceLock},
+};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderMap, header};
 
-use super::{documents::Document, own::Page};
+use super::{documents::Document, media, own::Page};
 
 /// What the page may load: the scripts and styles of this host, and what it says about itself. No frame, no form, no other server. Styles
 /// may stand in elements: the viewer writes them there.
@@ -20,6 +23,8 @@ struct File {
     /// As it is in the binary: what is large is compressed.
     document: Document,
     is_compressed: bool,
+    /// The other form of what is compressed, once somebody has asked for it.
+    unpacked: OnceLock<Document>,
 }
 
 static FILES: LazyLock<[File; 4]> = LazyLock::new(|| {
@@ -28,6 +33,7 @@ static FILES: LazyLock<[File; 4]> = LazyLock::new(|| {
         media_type,
         document: Document::new(contents),
         is_compressed: false,
+        unpacked: OnceLock::new(),
     };
     let compressed = |path, media_type, contents| File { is_compressed: true, ..plain(path, media_type, contents) };
     [
@@ -54,10 +60,12 @@ pub(super) fn find(path: &str, headers: &HeaderMap) -> Option<Page> {
     let page = |document| Page::new(file.media_type, document).with(header::CONTENT_SECURITY_POLICY, POLICY);
     Some(match file.is_compressed {
         false => page(file.document.clone()),
-        true if takes_gzip(headers) => {
+        true if media::names_encoding(headers, &["gzip"]) => {
             page(file.document.clone()).with(header::CONTENT_ENCODING, "gzip").with(header::VARY, "accept-encoding")
         }
-        true => page(unpacked(&file.document)).with(header::VARY, "accept-encoding"),
+        true => {
+            page(file.unpacked.get_or_init(|| unpacked(&file.document)).clone()).with(header::VARY, "accept-encoding")
+        }
     })
 }
 
@@ -66,12 +74,6 @@ fn unpacked(document: &Document) -> Document {
     let mut bytes = Vec::new();
     GzDecoder::new(document.bytes.as_ref()).read_to_end(&mut bytes).expect("it was packed when this was built");
     Document::new(Bytes::from(bytes))
-}
-
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|it| it.to_str().ok());
-    let mut codings = listed.flat_map(|it| it.split(',')).map(|it| it.split(';').map(str::trim));
-    codings.any(|mut coding| coding.next() == Some("gzip") && !coding.any(|it| it == "q=0"))
 }
 
 #[cfg(test)]

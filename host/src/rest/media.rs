@@ -23,14 +23,17 @@ pub(super) fn admits_json(headers: &HeaderMap) -> bool {
 
 /// Whether the caller takes one of the encodings that there are, or doesn't say.
 pub(super) fn admits_encoding(headers: &HeaderMap) -> bool {
-    let fields: Vec<&str> = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|it| it.to_str().ok()).collect();
-    fields.is_empty() || fields.iter().flat_map(|it| it.split(',')).any(is_encoding_of_ours)
+    !headers.contains_key(header::ACCEPT_ENCODING)
+        || names_encoding(headers, &["*", "br", "gzip", "x-gzip", "identity"])
 }
 
-fn is_encoding_of_ours(text: &str) -> bool {
-    let mut parts = text.split(';').map(|it| it.trim().to_ascii_lowercase());
-    let is_known = parts.next().is_some_and(|it| matches!(it.as_str(), "*" | "br" | "gzip" | "x-gzip" | "identity"));
-    is_known && !parts.any(is_zero)
+/// Whether the caller names one of these encodings, and doesn't exclude it.
+pub(super) fn names_encoding(headers: &HeaderMap, encodings: &[&str]) -> bool {
+    let fields = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|it| it.to_str().ok());
+    fields.flat_map(|it| it.split(',')).any(|text| {
+        let mut parts = text.split(';').map(|it| it.trim().to_ascii_lowercase());
+        parts.next().is_some_and(|it| encodings.contains(&it.as_str())) && !parts.any(is_zero)
+    })
 }
 
 fn is_zero(parameter: String) -> bool {
