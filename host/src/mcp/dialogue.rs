@@ -6,15 +6,14 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rmcp::{
     ErrorData,
-    model::{ClientCapabilities, InputRequest, InputRequests, InputResponses},
+    model::{ClientCapabilities, InputRequest, InputRequests, InputResponses, PromptMessage},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::prompts;
 use crate::{
-    contract::{
-        Abilities, Answer, AnswerValue, Blob, Content, Message, Question, QuestionRequest, Questions, Role, Root,
-    },
+    contract::{Abilities, Answer, AnswerValue, Blob, Content, Question, QuestionRequest, Questions, Root},
     failure::Failure,
 };
 
@@ -50,7 +49,7 @@ fn request(question: &Question) -> Result<InputRequest, Failure> {
             json!({"method": "elicitation/create", "params": {"mode": "form", "message": message, "requestedSchema": schema}})
         }
         QuestionRequest::Sampling { messages, system_prompt, max_tokens } => {
-            let messages: Vec<Value> = messages.iter().map(sampling_message).collect();
+            let messages: Vec<PromptMessage> = messages.iter().cloned().map(prompts::message).collect();
             let mut params = json!({"messages": messages, "maxTokens": max_tokens});
             if let Some(prompt) = system_prompt {
                 params["systemPrompt"] = json!(prompt);
@@ -62,21 +61,6 @@ fn request(question: &Question) -> Result<InputRequest, Failure> {
     serde_json::from_value(request).map_err(|_| Failure::BadReply {
         reason: format!("its question {:?} is none that MCP can ask: a form has plain fields only", question.key),
     })
-}
-
-fn sampling_message(message: &Message) -> Value {
-    let role = match message.role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    let blob = |kind: &str, it: &Blob| json!({"type": kind, "mimeType": it.media_type, "data": BASE64_STANDARD.encode(&it.data)});
-    let content = match &message.content {
-        Content::Text(text) => json!({"type": "text", "text": text}),
-        Content::Image(it) => blob("image", it),
-        Content::Audio(it) => blob("audio", it),
-        Content::Resource(_) | Content::Link(_) => json!({"type": "text", "text": "[a resource]"}),
-    };
-    json!({"role": role, "content": content})
 }
 
 /// The answers, by the keys of their questions. What was asked doesn't matter here: each kind of answer has a form of its own.
@@ -196,6 +180,7 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::{Message, Role};
 
     #[test]
     fn a_client_can_be_asked_what_it_declares() {

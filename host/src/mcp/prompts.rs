@@ -123,7 +123,8 @@ fn filled_in(arguments: &JsonObject) -> Result<Vec<FilledIn>, ErrorData> {
     fields.collect()
 }
 
-fn message(it: Message) -> PromptMessage {
+/// A message for a model.
+pub(super) fn message(it: Message) -> PromptMessage {
     let role = match it.role {
         contract::Role::User => Role::User,
         contract::Role::Assistant => Role::Assistant,
