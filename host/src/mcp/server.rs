@@ -9,12 +9,11 @@ use http::request;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ContentBlock,
-        CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
-        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-        ServerConfig, SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
-        UnsubscribeRequestParams,
+        CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
+        ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -198,8 +197,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let operation = self.find(&request.name)?;
-        let called = context.ct.run_until_cancelled(call(&self.client(&context), operation, request)).await;
-        called.unwrap_or_else(|| Ok(cancelled().into()))
+        unless_gone(&context, call(&self.client(&context), operation, request)).await?
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -393,13 +391,8 @@ async fn call(
     })
 }
 
-/// The work, which ends when nobody waits for it any more.
+/// The work, which ends when nobody waits for it any more. Nobody reads the error: rmcp drops the answer to a cancelled request.
 async fn unless_gone<T>(context: &RequestContext<RoleServer>, work: impl Future<Output = T>) -> Result<T, ErrorData> {
     let done = context.ct.run_until_cancelled(work).await;
     done.ok_or_else(|| ErrorData::internal_error("the client has gone, or has cancelled its request", None))
-}
-
-/// Nobody reads it: rmcp drops the answer to a cancelled request.
-fn cancelled() -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text("the call was cancelled by the client")])
 }
