@@ -10,7 +10,6 @@ use rmcp::{
     model::{InputRequest, InputRequiredResult, InputResponses, ServerRequest},
     service::{PeerRequestOptions, RequestContext, ServiceError},
 };
-use serde_json::Value;
 
 use super::{
     Era, dialogue, events,
@@ -34,6 +33,8 @@ pub(super) struct Client<'a> {
     pub(super) context: &'a RequestContext<RoleServer>,
     pub(super) era: Era,
     pub(super) caller: Caller,
+    /// The caller, as states are sealed to it.
+    pub(super) name: String,
     pub(super) seal: &'a Seal,
     /// From which level on a session is told what happens.
     pub(super) log: Level,
@@ -53,15 +54,6 @@ pub(super) enum Ended<T> {
     Asks(InputRequiredResult),
 }
 
-/// What a request is about; with the caller, its [`Occasion`].
-#[derive(Clone, Copy)]
-pub(super) struct About<'a> {
-    pub(super) method: &'a str,
-    pub(super) plugin: &'a str,
-    pub(super) subject: &'a str,
-    pub(super) arguments: &'a Value,
-}
-
 impl Client<'_> {
     /// Carries out a request by `run`, as often as it takes.
     ///
@@ -69,15 +61,13 @@ impl Client<'_> {
     /// The client sends what is no answer or no state of ours, can't be asked what has to be asked, or doesn't answer.
     pub(super) async fn converse<T, R>(
         &self,
-        about: About<'_>,
+        occasion: Occasion<'_>,
         before: Before,
         run: impl Fn(Dialogue) -> R,
     ) -> Result<Ended<T>, ErrorData>
     where
         R: Future<Output = Result<T, Failure>>,
     {
-        let caller = self.caller.to_string();
-        let occasion = occasion(&caller, about);
         let mut answers = dialogue::answers(before.answers.unwrap_or_default())?;
         let opened = before.state.map(|it| self.seal.open(&it, occasion, SystemTime::now())).transpose();
         // Without a state, a plugin's questions travel with an empty one: their answers are for nobody else.
@@ -109,8 +99,8 @@ impl Client<'_> {
     }
 
     /// Whether a state was given out for this request.
-    pub(super) fn knows(&self, state: &str, about: About<'_>) -> bool {
-        self.seal.open(state, occasion(&self.caller.to_string(), about), SystemTime::now()).is_ok()
+    pub(super) fn knows(&self, state: &str, occasion: Occasion<'_>) -> bool {
+        self.seal.open(state, occasion, SystemTime::now()).is_ok()
     }
 
     /// One call of the plugin, whose events are told meanwhile.
@@ -150,11 +140,6 @@ impl Client<'_> {
         }
         Ok(answers)
     }
-}
-
-fn occasion<'a>(caller: &'a str, about: About<'a>) -> Occasion<'a> {
-    let About { method, plugin, subject, arguments } = about;
-    Occasion { caller, method, plugin, subject, arguments }
 }
 
 pub(super) fn refuse(bad: BadState) -> ErrorData {

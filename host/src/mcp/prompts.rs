@@ -17,9 +17,10 @@ use rmcp::{
 use serde_json::Value;
 
 use super::{
-    converse::{About, Before, Client, Ended},
+    converse::{Before, Client, Ended},
     failure, reply,
     resources::request,
+    seal::Occasion,
     tool::quoted,
 };
 use crate::{
@@ -82,13 +83,19 @@ pub(super) async fn get(
     let arguments = arguments.unwrap_or_default();
     let filled_in = filled_in(&arguments)?;
     let arguments = Value::Object(arguments);
-    let about = About { method: "prompts/get", plugin: plugin.name(), subject: &prompt, arguments: &arguments };
+    let occasion = Occasion {
+        caller: &client.name,
+        method: "prompts/get",
+        plugin: plugin.name(),
+        subject: &prompt,
+        arguments: &arguments,
+    };
     let before = Before { answers: input_responses, state: request_state };
     let run = |dialogue| {
         let request = Request { plugin: plugin.clone(), caller: client.caller, dialogue };
         get_prompt(request, prompt.clone(), filled_in.clone())
     };
-    match client.converse(about, before, run).await? {
+    match client.converse(occasion, before, run).await? {
         Ended::Done(Ok(Some(it))) => {
             let mut result = GetPromptResult::new(it.messages.into_iter().map(message).collect());
             result.description = it.description;

@@ -12,9 +12,9 @@ use rmcp::{
 use serde_json::{Value, json};
 
 use super::{
-    converse::{About, Before, Client, Ended, refuse},
+    converse::{Before, Client, Ended, refuse},
     failure, reply,
-    seal::BadState,
+    seal::{BadState, Occasion},
     tool::quoted,
 };
 use crate::{
@@ -53,15 +53,21 @@ pub(super) async fn read(
     }
     let (mut asked, mut first_failure) = (false, None);
     for plugin in plugins.iter().filter(|it| it.offers().resources) {
-        let about = About { method: "resources/read", plugin: plugin.name(), subject: &uri, arguments: &Value::Null };
-        if request_state.as_ref().is_some_and(|state| !client.knows(state, about)) {
+        let occasion = Occasion {
+            caller: &client.name,
+            method: "resources/read",
+            plugin: plugin.name(),
+            subject: &uri,
+            arguments: &Value::Null,
+        };
+        if request_state.as_ref().is_some_and(|state| !client.knows(state, occasion)) {
             continue;
         }
         asked = true;
         let before = Before { answers: input_responses.clone(), state: request_state.clone() };
         let run =
             |dialogue| read_resource(Request { plugin: plugin.clone(), caller: client.caller, dialogue }, uri.clone());
-        match client.converse(about, before, run).await? {
+        match client.converse(occasion, before, run).await? {
             Ended::Done(Ok(None)) => {}
             Ended::Done(Ok(Some(parts))) => {
                 return Ok(ReadResourceResult::new(parts.into_iter().map(reply::contents).collect()).into());

@@ -25,12 +25,12 @@ use super::{
     Asked, Era,
     changes::{Changes, tell},
     complete,
-    converse::{About, Before, Client, Ended},
+    converse::{Before, Client, Ended},
     events, failure,
     instructions::Instructions,
     page::{Page, page},
     prompts, reply, resources,
-    seal::Seal,
+    seal::{Occasion, Seal},
     session::{MAX_SUBSCRIPTIONS, MAX_URI, Session},
     tool,
 };
@@ -104,10 +104,12 @@ impl Server {
 
     fn client<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Client<'a> {
         let peer = context.extensions.get::<request::Parts>().and_then(|parts| listen::peer(&parts.extensions));
+        let caller = Caller { door: Door::Mcp, peer };
         Client {
             context,
             era: Era::of(context.protocol_version().as_ref()),
-            caller: Caller { door: Door::Mcp, peer },
+            caller,
+            name: caller.to_string(),
             seal: &self.surface.seal,
             log: self.session.log(),
         }
@@ -376,7 +378,8 @@ async fn call(
 ) -> Result<CallToolResponse, ErrorData> {
     let (plugin, described) = (operation.plugin().name(), operation.operation());
     let input = Value::Object(request.arguments.unwrap_or_default());
-    let about = About { method: "tools/call", plugin, subject: &described.name, arguments: &input };
+    let occasion =
+        Occasion { caller: &client.name, method: "tools/call", plugin, subject: &described.name, arguments: &input };
     let before = Before { answers: request.input_responses, state: request.request_state };
     let conforms = |result: &Value| operation.conforms(result);
     let asked = Asked { plugin, operation: described, conforms: &conforms, era: client.era };
@@ -384,7 +387,7 @@ async fn call(
         let (operation, input, caller) = (operation.clone(), input.clone(), client.caller);
         invoke(Invocation { operation, input, caller, dialogue, conditions: Conditions::default() })
     };
-    Ok(match client.converse(about, before, run).await? {
+    Ok(match client.converse(occasion, before, run).await? {
         Ended::Done(Ok(reply)) => reply::render(reply, asked).await.into(),
         Ended::Done(Err(failed)) => failure::render(&failed, asked).into(),
         Ended::Asks(asks) => asks.into(),
