@@ -22,5 +22,6 @@ mod json;
 pub mod listen;
 mod mcp;
 mod metrics;
+mod rate;
 mod rest;
 pub mod sandbox;

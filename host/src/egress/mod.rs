@@ -4,7 +4,7 @@
 //! and the state it has is that of the plugin's upstreams: connections, circuits, the rate of requests, the secrets.
 //!
 //! `exchange` is the way of a request: `policy` (declared ∧ granted), `headers` and `payload` (what a guest can't set, and how
-//! much), `breaker` and `rate` (whether now), `authentication` (last of all: what `vault` holds for the upstream), `transport` with
+//! much), `breaker` and the plugin's rate (whether now), `authentication` (last of all: what `vault` holds for the upstream), `transport` with
 //! `connect`, `address` and `tls` (no private address behind a public name), `response` with `decode` and `scrub`. Around it
 //! `retry` and `redirect` say whether there is another request; each passes all of it again. `refusal` holds the words for what
 //! went wrong, `grant_error` those for a plugin that can't be loaded, `audit` writes a line about each request.
@@ -25,7 +25,6 @@ mod payload;
 mod policy;
 #[cfg(test)]
 mod properties;
-mod rate;
 mod redirect;
 mod refusal;
 mod response;
@@ -54,7 +53,6 @@ use self::{
     connect::{Connector, Resolve, SystemResolver},
     exchange::Wanted,
     policy::Policy,
-    rate::Rate,
     transport::{BoxError, Transport},
     vault::Vault,
 };
@@ -68,6 +66,7 @@ pub use self::{
 use crate::{
     contract::Upstream,
     grant::{Grant, Limits, Retries},
+    rate::Rate,
 };
 
 /// The way out for one plugin: what it may ask for, the credentials that are added, its connections.

@@ -1,6 +1,6 @@
-//! How many requests per second leave for upstreams: a token bucket over one plugin.
+//! How many requests per second somebody may make: a token bucket. A plugin has one for its upstreams, a caller one for its calls.
 //!
-//! The clock is passed in. Nobody waits here: a guest that is over its rate is told when to come back.
+//! The clock is passed in. Nobody waits here: who is over the rate is told when to come back.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,8 +9,8 @@ use std::{
 
 use tokio::time::Instant;
 
-/// One plugin's rate. A full bucket is one second's worth, so that a call's handful of requests isn't held up.
-pub(super) struct Rate {
+/// A rate. A full bucket is one second's worth, so that a call's handful of requests isn't held up.
+pub(crate) struct Rate {
     per_second: f64,
     bucket: Mutex<Bucket>,
 }
@@ -21,13 +21,13 @@ struct Bucket {
 }
 
 impl Rate {
-    pub(super) fn new(per_second: u32, now: Instant) -> Self {
+    pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         let per_second = f64::from(per_second);
         Self { per_second, bucket: Mutex::new(Bucket { tokens: per_second, filled: now }) }
     }
 
     /// Takes one request's token, or says how long it takes until there is one.
-    pub(super) fn take(&self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, now: Instant) -> Result<(), Duration> {
         // A panic elsewhere can't leave the two numbers in a state that does harm.
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = now.saturating_duration_since(bucket.filled).as_secs_f64();
