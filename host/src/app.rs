@@ -10,12 +10,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    callers::{self, Callers, Exposed},
     catalog::{Catalog, Folder, FolderError},
     component::Loader,
     config::Config,
-    control::{self, Control},
+    control::{self, Control, Manager},
+    grant::MissingSecret,
     listen::{self, BadFiles, Door, Guard, Limits, Tls},
-    mcp,
+    mcp::{self, Gate},
     metrics::Metrics,
     rest,
     sandbox::Sandbox,
@@ -57,6 +59,12 @@ pub enum StartError {
     /// The certificate of the listeners can't be used.
     #[error("the certificate of the listeners can't be used: {0}; see listen.tls in airlock.toml")]
     Tls(#[from] BadFiles),
+    /// A listener would be open to anybody.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// The token of the control listener has no value.
+    #[error("listen.control_token: {0}")]
+    ControlToken(MissingSecret),
     /// The plugin folder can't be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -85,6 +93,9 @@ impl Host {
     /// # Errors
     /// See [`StartError`]. A plugin that can't be loaded is none of them.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        callers::check_exposure(&config)?;
+        let manager = Manager::of(config.control_token.as_ref()).map_err(StartError::ControlToken)?;
+        let scheme = if config.listen.tls.is_some() { "https" } else { "http" };
         let tls = config.listen.tls.map(Tls::open).transpose()?.map(Arc::new);
         let rest = open("rest", config.listen.rest).await?;
         let mcp = open("mcp", config.listen.mcp).await?;
@@ -118,14 +129,16 @@ impl Host {
         });
         let limits = config.listen.limits;
         let guard = Guard::new(config.listen.hosts.clone(), config.listen.origins);
-        let router = rest::router(catalog.clone());
+        let callers = Arc::new(Callers::new(config.callers));
+        let router = rest::router(catalog.clone(), callers.clone());
         host.serve(rest, limits, Door { router, guard: guard.clone(), tls: tls.clone(), refuse: rest::refuse });
-        let router = mcp::router(catalog.clone(), shutdown);
+        let gate = Gate::new(callers, config.listen.mcp_origin, scheme);
+        let router = mcp::router(catalog.clone(), gate, shutdown);
         host.serve(mcp, limits, Door { router, guard, tls, refuse: mcp::refuse });
         // Pages have no business here, but for those that the operator opens on the machine itself. In the clear: who asks for health
         // and metrics is next to the host, and knows no certificate of its public name.
         let guard = Guard::new(config.listen.hosts, Vec::new());
-        let router = control::router(Control { catalog, folder, metrics });
+        let router = control::router(Control { catalog, folder, metrics, manager });
         host.serve(control, limits, Door { router, guard, tls: None, refuse: control::refuse });
         Ok(host)
     }

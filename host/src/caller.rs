@@ -1,14 +1,18 @@
-//! Who asks for a call: by which door, from where. For the audit; nothing is decided by it.
+//! Who asks for a call: by which door, from where, as whom. What they may do is decided in `callers`.
 
 use std::{fmt, net::IpAddr};
 
+use crate::callers::Identity;
+
 /// Who asks for a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The way in.
     pub door: Door,
     /// The other end of the connection; `None` where there is none.
     pub peer: Option<IpAddr>,
+    /// Who it is.
+    pub identity: Identity,
 }
 
 /// A way in.
@@ -24,14 +28,17 @@ pub enum Door {
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let door = match self.door {
+        f.write_str(match self.door {
             Door::Rest => "rest",
             Door::Mcp => "mcp",
             Door::Cli => "cli",
-        };
-        match self.peer {
-            Some(peer) => write!(f, "{door} from {peer}"),
-            None => f.write_str(door),
+        })?;
+        if let Some(peer) = self.peer {
+            write!(f, " from {peer}")?;
+        }
+        match self.identity.name() {
+            Some(name) => write!(f, " as {name}"),
+            None => Ok(()),
         }
     }
 }

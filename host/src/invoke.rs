@@ -1,7 +1,8 @@
 //! The narrow waist: every call of every door passes here. Validate the input, run the operation in a fresh instance, hand back
 //! the reply.
 //!
-//! It treats all callers alike: REST, MCP and the command line make the same [`Invocation`] and render the same outcome.
+//! It treats all callers alike: REST, MCP and the command line make the same [`Invocation`] and render the same outcome. Whether a
+//! caller may call is decided before, and there is no invocation without the proof of it.
 
 mod optional;
 
@@ -11,8 +12,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use crate::{
-    caller::Caller,
-    catalog::OperationRef,
+    callers::Permitted,
     component::Plugin,
     conditions::Conditions,
     contract::{Abilities, Content, Dialogue},
@@ -24,13 +24,11 @@ pub use self::optional::{Request, complete, get_prompt, list_prompts, list_resou
 /// A call: which operation, with which input.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// The operation, as the catalog knows it. Holding it keeps the plugin alive: a call in flight finishes on the version that
-    /// it began with.
-    pub operation: OperationRef,
+    /// The operation, as the catalog knows it, and proof that its caller may call it. Holding it keeps the plugin alive: a call in
+    /// flight finishes on the version that it began with.
+    pub permitted: Permitted,
     /// The input, a JSON object. Not validated yet.
     pub input: Value,
-    /// Who asks.
-    pub caller: Caller,
     /// What the caller can be asked and wants to hear.
     pub dialogue: Dialogue,
     /// What the call depends on. REST's alone: MCP and the command line have no way to say it.
@@ -74,9 +72,11 @@ pub type Body = UnsyncBoxBody<Bytes, Failure>;
 /// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once. The plugin's
 /// questions are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
-    let Invocation { operation, input, caller, dialogue, conditions } = invocation;
+    let Invocation { permitted, input, dialogue, conditions } = invocation;
+    let (operation, caller) = (permitted.operation(), permitted.caller());
     let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
     let called = async {
+        permitted.charge()?;
         let permit = plugin.admit().await?;
         operation.validate(&input)?;
         let mut allowance = plugin.allowance(name, caller, dialogue);
@@ -117,9 +117,11 @@ const LOGGED: usize = 4 << 10;
 fn log(failure: &Failure) {
     let reason: String = failure.log().chars().take(LOGGED).collect();
     match failure {
-        Failure::InvalidInput(_) | Failure::Upstream { .. } | Failure::CannotAsk { .. } => {
-            tracing::debug!(reason, "the call failed");
-        }
+        Failure::InvalidInput(_)
+        | Failure::Upstream { .. }
+        | Failure::CannotAsk { .. }
+        | Failure::Forbidden(_)
+        | Failure::OverRate { .. } => tracing::debug!(reason, "the call failed"),
         Failure::InputRequired(_) => tracing::debug!("the call goes on when its questions are answered"),
         _ => tracing::warn!(reason, "the call failed"),
     }

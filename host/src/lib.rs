@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod caller;
+pub mod callers;
 pub mod catalog;
 pub mod cli;
 pub mod component;

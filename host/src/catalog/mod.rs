@@ -18,7 +18,12 @@ pub use self::{
     routes::{RouteMatch, Routed},
     tools::{Scope, Tool},
 };
-use crate::{component::Plugin, contract::Operation, failure::Failure};
+use crate::{
+    callers::{Identity, Reach},
+    component::Plugin,
+    contract::{Offers, Operation},
+    failure::Failure,
+};
 use routes::Routes;
 use tools::Tools;
 
@@ -103,19 +108,30 @@ impl Snapshot {
         OperationRef::all(self.plugin(plugin)?).find(|it| it.operation().name == operation)
     }
 
-    /// Finds the operation that serves a REST request.
-    pub fn route<'a>(&'a self, method: &str, path: &'a str) -> Routed<'a> {
-        self.routes.find(method, path)
+    /// Finds the operation that serves a REST request of a caller. What is hidden from the caller isn't found.
+    pub fn route<'a>(&'a self, method: &str, path: &'a str, identity: &Identity) -> Routed<'a> {
+        self.routes.find(method, path, |operation| identity.reaches(operation) > Reach::Hidden)
     }
 
-    /// The tools of a scope, in the order of every listing.
-    pub fn tools(&self, scope: &Scope) -> &[Tool] {
-        self.tools.list(scope)
+    /// The tools of a scope that a caller may call, in the order of every listing.
+    pub fn tools(&self, scope: &Scope, identity: &Identity) -> Vec<&Tool> {
+        let tools = self.tools.list(scope).iter();
+        tools.filter(|tool| identity.reaches(&tool.operation) == Reach::Callable).collect()
     }
 
-    /// The tool of this name.
-    pub fn tool(&self, scope: &Scope, name: &str) -> Option<&Tool> {
-        self.tools.find(scope, name)
+    /// The tool of this name. What is hidden from the caller isn't found.
+    pub fn tool(&self, scope: &Scope, name: &str, identity: &Identity) -> Option<&Tool> {
+        self.tools.find(scope, name).filter(|tool| identity.reaches(&tool.operation) > Reach::Hidden)
+    }
+
+    /// The plugins of which a caller may call or read something.
+    pub fn plugins_for(&self, identity: &Identity) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.plugins.iter().filter(|plugin| {
+            let mut operations = plugin.description().operations.iter();
+            identity.is_trusted()
+                || operations.any(|it| identity.reach(plugin.name(), it) == Reach::Callable)
+                || (plugin.offers() != Offers::default() && identity.reads(plugin.name()))
+        })
     }
 
     fn with(&self, plugin: Arc<Plugin>) -> Result<Self, Collision> {

@@ -58,13 +58,20 @@ impl Routes {
         Ok(Self(router))
     }
 
-    /// Finds the operation for a method and a path.
-    pub(super) fn find<'a>(&'a self, method: &str, path: &'a str) -> Routed<'a> {
+    /// Finds the operation for a method and a path, among those that are seen.
+    pub(super) fn find<'a>(
+        &'a self,
+        method: &str,
+        path: &'a str,
+        is_seen: impl Fn(&OperationRef) -> bool,
+    ) -> Routed<'a> {
         let Ok(at) = self.0.at(path) else {
             return Routed::NotFound;
         };
-        let Some(target) = at.value.get(method) else {
-            return Routed::OtherMethods(at.value.keys().map(String::as_str).collect());
+        let Some(target) = at.value.get(method).filter(|target| is_seen(&target.operation)) else {
+            let others = at.value.iter().filter(|(_, target)| is_seen(&target.operation));
+            let methods: Vec<&str> = others.map(|(method, _)| method.as_str()).collect();
+            return if methods.is_empty() { Routed::NotFound } else { Routed::OtherMethods(methods) };
         };
         let values = at.params.iter().map(|(_, value)| value);
         Routed::Found(RouteMatch {

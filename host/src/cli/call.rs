@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{Call, CliError, check, config, plugin_name};
 use crate::{
     caller::{Caller, Door},
+    callers::Identity,
     catalog::{Catalog, OperationRef},
     component::{Loader, Plugin},
     conditions::Conditions,
@@ -25,10 +26,10 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
     catalog.put(plugin).expect("one plugin collides with nothing");
     let operation = find(&catalog, &name, &args.operation)?;
     let input = input(&operation, &args)?;
-    let caller = Caller { door: Door::Cli, peer: None };
-    let invocation =
-        Invocation { operation, input, caller, dialogue: Dialogue::default(), conditions: Conditions::default() };
-    let reply = invoke(invocation).await?;
+    let caller = Caller { door: Door::Cli, peer: None, identity: Identity::trusted() };
+    let permitted = caller.may_call(operation).expect("who has the plugin's file may do everything with it");
+    let (dialogue, conditions) = (Dialogue::default(), Conditions::default());
+    let reply = invoke(Invocation { permitted, input, dialogue, conditions }).await?;
     print(reply).await
 }
 

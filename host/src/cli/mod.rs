@@ -4,6 +4,7 @@ mod build;
 mod call;
 mod check;
 mod demo;
+mod key;
 mod log;
 mod serve;
 
@@ -68,6 +69,13 @@ enum Verb {
   airlock call m3ter-orgusers.yaml listorgusers --arg orgId=3c9f1d52 --arg pageSize=10
   airlock call m3ter-orgusers.yaml putorguser --input '{\"orgId\": \"o\", \"id\": \"u\", \"body\": {\"version\": 1}}'")]
     Call(Call),
+    /// Make keys for callers
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  airlock key new ci"
+    )]
+    Key(Key),
     /// Print a script that makes a shell complete Airlock's commands
     #[command(after_help = "Examples:
   airlock completions bash > /etc/bash_completion.d/airlock
@@ -75,6 +83,18 @@ enum Verb {
     Completions {
         /// The shell.
         shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Key {
+    /// Print a new key, which is shown this once, and the lines for airlock.toml
+    #[command(after_help = "Examples:
+  airlock key new ci
+  airlock key new ci >> airlock.toml")]
+    New {
+        /// The caller's name: what the log calls it
+        name: String,
     },
 }
 
@@ -205,6 +225,9 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         clap_complete::generate(shell, &mut Cli::command(), "airlock", &mut io::stdout());
         return Ok(());
     }
+    if let Verb::Key(Key::New { name }) = cli.verb {
+        return key::new(&name);
+    }
     log::start(&cli.log, log::default_filter(&cli.verb))?;
     let runtime = app::runtime().map_err(|e| CliError::io("async runtime", e))?;
     runtime.block_on(async {
@@ -214,7 +237,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             Verb::Build(args) => build::run(args).await,
             Verb::Check(args) => check::run(args).await,
             Verb::Call(args) => call::run(args).await,
-            Verb::Completions { .. } => unreachable!("done above"),
+            Verb::Completions { .. } | Verb::Key(_) => unreachable!("done above"),
         }
     })
 }

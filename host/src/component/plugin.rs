@@ -140,7 +140,7 @@ impl Plugin {
     }
 
     /// What one call may use, whatever it is that is called.
-    pub fn allowance(&self, operation: &str, caller: Caller, dialogue: Dialogue) -> Allowance {
+    pub fn allowance(&self, operation: &str, caller: &Caller, dialogue: Dialogue) -> Allowance {
         Allowance {
             plugin: self.name.clone(),
             operation: operation.into(),

@@ -87,7 +87,7 @@ enum RawSecret {
 /// The same without a token: what a client authenticates with is no token itself.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
-enum RawStored {
+pub(super) enum RawStored {
     Env(String),
     File(PathBuf),
     Credential(String),
@@ -205,7 +205,7 @@ impl Reader {
     }
 
     /// A file is only named here: it is read when a plugin is loaded, and again when it changes.
-    fn stored(&mut self, key: &str, raw: RawStored) -> Option<Stored> {
+    pub(super) fn stored(&mut self, key: &str, raw: RawStored) -> Option<Stored> {
         Some(match raw {
             RawStored::Env(name) => match Zeroizing::new(env::var(&name).unwrap_or_default()).trim() {
                 "" => Stored::Missing(MissingSecret::Env(name)),

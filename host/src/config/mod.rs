@@ -4,6 +4,7 @@
 //! Everything that is wrong is told at once, with its key. A secret without a value is no error here: it keeps one plugin from
 //! loading, not the host from starting.
 
+mod callers;
 mod grant;
 mod outbound;
 
@@ -18,9 +19,14 @@ use std::{
 
 use serde::Deserialize;
 
-use self::grant::RawGrant;
+pub use self::callers::caller_name;
+use self::{
+    callers::{RawCaller, RawIssuer},
+    grant::{RawGrant, RawStored},
+};
 use crate::{
-    grant::Grant,
+    callers::Settings,
+    grant::{Grant, Stored},
     listen::{self, HostName, Origin},
 };
 
@@ -36,6 +42,10 @@ pub struct Config {
     pub plugins: PathBuf,
     /// What each plugin may do, by plugin name.
     pub grants: BTreeMap<String, Grant>,
+    /// Who may call.
+    pub callers: Settings,
+    /// What those who ask the control listener have to present; nothing by default.
+    pub control_token: Option<Stored>,
 }
 
 /// Where the host listens. Loopback by default: a host that the network can reach is the operator's decision.
@@ -53,6 +63,10 @@ pub struct Listen {
     pub origins: Vec<Origin>,
     /// The certificate of the REST and MCP listeners; in the clear by default.
     pub tls: Option<listen::Files>,
+    /// Where clients reach MCP, for those who are to look up its issuers; by default by the host that the request names.
+    pub mcp_origin: Option<Origin>,
+    /// REST and MCP may be open to a network without callers: something in front knows who calls.
+    pub allow_unauthenticated: bool,
     /// The limits of all listeners. Not from the file.
     pub limits: listen::Limits,
 }
@@ -67,6 +81,8 @@ impl Default for Listen {
             hosts: Vec::new(),
             origins: Vec::new(),
             tls: None,
+            mcp_origin: None,
+            allow_unauthenticated: false,
             limits: listen::Limits::default(),
         }
     }
@@ -74,7 +90,13 @@ impl Default for Listen {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: Listen::default(), plugins: PathBuf::from("plugins.d"), grants: BTreeMap::new() }
+        Self {
+            listen: Listen::default(),
+            plugins: PathBuf::from("plugins.d"),
+            grants: BTreeMap::new(),
+            callers: Settings::default(),
+            control_token: None,
+        }
     }
 }
 
@@ -143,6 +165,10 @@ struct RawConfig {
     plugins: RawPlugins,
     #[serde(default)]
     grants: BTreeMap<String, RawGrant>,
+    #[serde(default)]
+    callers: BTreeMap<String, RawCaller>,
+    #[serde(default)]
+    issuers: BTreeMap<String, RawIssuer>,
 }
 
 #[derive(Default, Deserialize)]
@@ -155,6 +181,10 @@ struct RawListen {
     hosts: Vec<String>,
     #[serde(default)]
     origins: Vec<String>,
+    mcp_origin: Option<String>,
+    #[serde(default)]
+    allow_unauthenticated: bool,
+    control_token: Option<RawStored>,
     tls: Option<RawFiles>,
 }
 
@@ -178,10 +208,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn config(&mut self, raw: RawConfig) -> Config {
+    fn config(&mut self, mut raw: RawConfig) -> Config {
         let default = Config::default();
         let grants = raw.grants.into_iter();
+        let control_token = raw.listen.control_token.take();
         Config {
+            callers: self.callers(raw.callers, raw.issuers),
+            control_token: control_token.and_then(|raw| self.stored("listen.control_token", raw)),
             listen: self.listen(raw.listen),
             plugins: self.folder.join(raw.plugins.dir.unwrap_or(default.plugins)),
             grants: grants
@@ -205,6 +238,8 @@ impl Reader {
                 certificate: self.folder.join(it.certificate),
                 key: self.folder.join(it.key),
             }),
+            mcp_origin: self.each("listen.mcp_origin", raw.mcp_origin.as_slice()).pop(),
+            allow_unauthenticated: raw.allow_unauthenticated,
             limits: default.limits,
         }
     }

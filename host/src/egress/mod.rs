@@ -46,6 +46,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::Instant;
 
+pub(crate) use self::tls::plain as plain_tls;
 use self::{
     address::AddressPolicy,
     audit::{Audit, Step},

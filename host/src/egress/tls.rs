@@ -15,7 +15,7 @@ use crate::grant::Tls;
 /// The configuration for one plugin. Those to whom the grant gives nothing of their own share one.
 pub(super) fn config(grant: &Tls) -> ClientConfig {
     if grant.is_plain() {
-        return PLAIN.clone();
+        return plain();
     }
     let mut roots = SYSTEM_ROOTS.clone();
     // `Tls::trust` has tried each of them.
@@ -42,6 +42,11 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     }
     roots
 });
+
+/// The configuration of whoever trusts the system's certificates and nothing else.
+pub(crate) fn plain() -> ClientConfig {
+    PLAIN.clone()
+}
 
 static PLAIN: LazyLock<ClientConfig> =
     LazyLock::new(|| builder().with_root_certificates(SYSTEM_ROOTS.clone()).with_no_client_auth());

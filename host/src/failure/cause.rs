@@ -8,6 +8,10 @@ use crate::egress::Refusal;
 /// Why a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cause {
+    /// The caller may know of the operation, but not call it.
+    Forbidden,
+    /// The caller is over its rate of calls.
+    TooManyCalls,
     /// The input doesn't conform to the schema, or the plugin can't use it.
     InvalidInput,
     /// The operation has questions, and the caller can't be asked them.
@@ -54,7 +58,9 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in the order of every listing.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
+        Self::Forbidden,
+        Self::TooManyCalls,
         Self::InvalidInput,
         Self::InputRequired,
         Self::Denied,
@@ -81,6 +87,8 @@ impl Cause {
     /// The stable name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Forbidden => "forbidden",
+            Self::TooManyCalls => "too-many-calls",
             Self::InvalidInput => "invalid-input",
             Self::InputRequired => "input-required",
             Self::Denied => "denied",
@@ -109,6 +117,8 @@ impl Cause {
 impl From<&Failure> for Cause {
     fn from(failure: &Failure) -> Self {
         match failure {
+            Failure::Forbidden(_) => Self::Forbidden,
+            Failure::OverRate { .. } => Self::TooManyCalls,
             Failure::InvalidInput(_) => Self::InvalidInput,
             Failure::InputRequired(_) | Failure::CannotAsk { .. } => Self::InputRequired,
             Failure::Upstream { .. } => Self::UpstreamError,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use self::cause::Cause;
 use crate::{
+    callers::{Forbidden, seconds},
     contract::{Abilities, Questions},
     egress::Refusal,
 };
@@ -17,6 +18,15 @@ use crate::{
 /// Why a call gave no reply. The `Display` text is for the caller; [`Failure::log`] is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
+    /// The caller may know of the operation, but not call it.
+    #[error("{0}")]
+    Forbidden(Forbidden),
+    /// The caller calls more often than it may.
+    #[error("you are over your rate of calls; try again in {} s", seconds(*.retry_after))]
+    OverRate {
+        /// When the next call may be made.
+        retry_after: Duration,
+    },
     /// The input doesn't conform to the operation's schema, or the plugin says that it can't be used.
     #[error("invalid input: {}", join(.0))]
     InvalidInput(Vec<InputProblem>),

@@ -8,6 +8,7 @@ use http_body_util::Empty;
 
 use super::{Cause, Failure};
 use crate::{
+    callers::{Effect, Forbidden, Rejection},
     cli::CliError,
     contract::Abilities,
     egress::{Context, Egress, Excess, Fault, Patience, Refusal, TokenFault, Wait},
@@ -33,6 +34,8 @@ async fn failures() -> Vec<Failure> {
         Refusal::RateLimited { retry_after: time },
     ];
     let others = [
+        Failure::Forbidden(Forbidden { effect: Effect::Write, scopes: Vec::new() }),
+        Failure::OverRate { retry_after: time },
         Failure::invalid_input(None, "no"),
         Failure::CannotAsk { lacking: Abilities::NONE },
         Failure::Upstream { status: 404, message: text() },
@@ -65,8 +68,20 @@ fn row(failure: Failure) -> String {
     format!("| `{cause}` | {status} `{kind}` | tool result, `isError: true` | {exit} | `{cause}` |")
 }
 
-/// Requests that no call is made of. Over MCP the listener's refusals have the same status and a text; the rest is REST's own.
+/// Requests that no call is made of. Over MCP those of the listener and of unknown callers have the same status and a text; the rest is
+/// REST's own.
 fn rows_of_faults() -> Vec<String> {
+    const SHARED: [&str; 9] = [
+        "bad-host",
+        "other-host",
+        "foreign-origin",
+        "slow-body",
+        "head-too-large",
+        "unauthenticated",
+        "ambiguous-credentials",
+        "insufficient-scope",
+        "issuer-unavailable",
+    ];
     let deadline = Duration::from_secs(1);
     let refusals = [
         listen::Refusal::BadHost,
@@ -75,10 +90,13 @@ fn rows_of_faults() -> Vec<String> {
         listen::Refusal::SlowBody { limit: deadline },
         listen::Refusal::HeadTooLarge { fields: 1 },
     ];
-    let over_mcp: BTreeSet<u16> =
-        refusals.iter().map(|it| mcp::refuse(&HeaderMap::new(), it).status().as_u16()).collect();
+    let rejections =
+        [Rejection::Missing, Rejection::Ambiguous, Rejection::NoRole { scopes: Vec::new() }, Rejection::NoKeys];
+    let refused = refusals.iter().map(|it| mcp::refuse(&HeaderMap::new(), it));
+    let rejected = rejections.iter().map(mcp::rejected);
+    let over_mcp: BTreeSet<u16> = refused.chain(rejected).map(|it| it.status().as_u16()).collect();
     let rest = rest::faults().map(|(status, name)| {
-        let is_shared = matches!(name, "bad-host" | "other-host" | "foreign-origin" | "slow-body" | "head-too-large");
+        let is_shared = SHARED.contains(&name);
         assert!(!is_shared || over_mcp.contains(&status), "{name}");
         let mcp = if is_shared { format!("{status}") } else { "—".to_owned() };
         format!("| `{name}` | {status} `{name}` | {mcp} | — | — |")

@@ -16,7 +16,7 @@ impl Secret {
         Self(Zeroizing::new(value))
     }
 
-    /// The value. Only `egress` calls this, to put it into a finished request and to find it in an answer.
+    /// The value. `egress` calls this, to put it into a finished request and to find it in an answer; and `control`, for its token.
     pub fn expose(&self) -> &str {
         &self.0
     }

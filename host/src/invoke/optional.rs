@@ -1,14 +1,13 @@
 //! What plugins offer besides operations, by the same way as a call: admit, run in a fresh instance, hand back, log.
 //!
-//! One plugin at a time: which plugins a caller sees, and whose a URI is, is for the door to find out.
-
-use std::sync::Arc;
+//! One plugin at a time: whose a URI is, is for the door to find out. It doesn't charge the caller either: a door asks several plugins
+//! for one request.
 
 use tracing::Instrument;
 
 use super::{count, noted};
 use crate::{
-    caller::Caller,
+    callers::Reading,
     component::Plugin,
     contract::{Dialogue, FilledIn, Link, Prompt, PromptMessages, Resource, ResourceTemplate, Subject, Suggestions},
     failure::{Failure, InputProblem},
@@ -18,10 +17,8 @@ use crate::{
 /// Whom a request goes to, and who asks.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The plugin. Holding it keeps it alive, as with a call.
-    pub plugin: Arc<Plugin>,
-    /// Who asks.
-    pub caller: Caller,
+    /// The plugin, and proof that the caller may ask it. Holding it keeps the plugin alive, as with a call.
+    pub reading: Reading,
     /// What the caller can be asked and wants to hear.
     pub dialogue: Dialogue,
 }
@@ -31,7 +28,7 @@ pub struct Request {
 /// # Errors
 /// As [`super::invoke`], for this function and those below. Only [`read_resource`] and [`get_prompt`] may ask something back.
 pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
-    match request.plugin.offers().resources {
+    match request.reading.plugin().offers().resources {
         true => {
             let list = async |plugin: &Plugin, allowance| unasked(plugin.list_resources(allowance).await);
             request.run("resources/list", list).await
@@ -45,7 +42,7 @@ pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
 /// # Errors
 /// As above.
 pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, Failure> {
-    match request.plugin.offers().resources {
+    match request.reading.plugin().offers().resources {
         true => {
             let list = async |plugin: &Plugin, allowance| unasked(plugin.list_templates(allowance).await);
             request.run("resources/templates/list", list).await
@@ -59,7 +56,7 @@ pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, F
 /// # Errors
 /// As above.
 pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<Resource>>, Failure> {
-    match request.plugin.offers().resources {
+    match request.reading.plugin().offers().resources {
         true => {
             let read = async |plugin: &Plugin, allowance| plugin.read_resource(allowance, uri).await;
             request.run("resources/read", read).await
@@ -73,7 +70,7 @@ pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<R
 /// # Errors
 /// As above.
 pub async fn list_prompts(request: Request) -> Result<Vec<Prompt>, Failure> {
-    match request.plugin.offers().prompts {
+    match request.reading.plugin().offers().prompts {
         true => {
             let list = async |plugin: &Plugin, allowance| unasked(plugin.list_prompts(allowance).await);
             request.run("prompts/list", list).await
@@ -108,7 +105,7 @@ pub async fn complete(
     typed: String,
     filled_in: Vec<FilledIn>,
 ) -> Result<Suggestions, Failure> {
-    match request.plugin.offers().completions {
+    match request.reading.plugin().offers().completions {
         true => {
             let suggest =
                 async |plugin: &Plugin, allowance| unasked(plugin.complete(allowance, subject, typed, filled_in).await);
@@ -125,11 +122,12 @@ impl Request {
         what: &str,
         code: impl AsyncFnOnce(&Plugin, Allowance) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let Self { plugin, caller, dialogue } = self;
+        let Self { reading, dialogue } = self;
+        let plugin = reading.plugin();
         let abilities = dialogue.abilities;
         let asked = async {
             let _permit = plugin.admit().await?;
-            let outcome = code(&plugin, plugin.allowance(what, caller, dialogue)).await;
+            let outcome = code(plugin, plugin.allowance(what, reading.caller(), dialogue)).await;
             outcome.map_err(|failure| noted(failure, abilities))
         };
         let outcome = asked.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = what)).await;

@@ -3,17 +3,15 @@
 //!
 //! The protocol has references to prompts and to templates of resources, none to tools: a tool is named as a prompt would be.
 
-use std::sync::Arc;
-
 use rmcp::{
     ErrorData,
     model::{CompleteRequestParams, CompletionInfo, Reference},
 };
 use serde_json::Value;
 
-use super::{converse::Client, failure, prompts, resources::request};
+use super::{failure, prompts, resources::request};
 use crate::{
-    component::Plugin,
+    callers::Reading,
     contract::{FilledIn, Subject, Suggestions},
     invoke::{self, list_templates},
 };
@@ -23,37 +21,32 @@ use crate::{
 /// # Errors
 /// The plugin fails.
 pub(super) async fn by_plugins(
-    plugins: &[Arc<Plugin>],
-    client: &Client<'_>,
+    plugins: &[Reading],
     asked: &CompleteRequestParams,
 ) -> Result<Option<CompletionInfo>, ErrorData> {
-    let Some((plugin, subject)) = owner(plugins, client, asked).await else { return Ok(None) };
+    let Some((reading, subject)) = owner(plugins, asked).await else { return Ok(None) };
     let context = asked.context.as_ref().and_then(|it| it.arguments.as_ref());
     let filled_in =
         context.into_iter().flatten().map(|(name, value)| FilledIn { name: name.clone(), value: value.clone() });
     let typed = asked.argument.value.clone();
-    let suggested = invoke::complete(request(&plugin, client), subject, typed, filled_in.collect()).await;
+    let suggested = invoke::complete(request(&reading), subject, typed, filled_in.collect()).await;
     suggested.map(|it| Some(info(it))).map_err(|failed| failure::refuse(&failed))
 }
 
 /// Whose it is that is being filled in.
-async fn owner(
-    plugins: &[Arc<Plugin>],
-    client: &Client<'_>,
-    asked: &CompleteRequestParams,
-) -> Option<(Arc<Plugin>, Subject)> {
+async fn owner(plugins: &[Reading], asked: &CompleteRequestParams) -> Option<(Reading, Subject)> {
     let field = asked.argument.name.clone();
     match &asked.r#ref {
         Reference::Prompt(prompt) => {
-            let named = prompts::list(plugins, client).await.into_iter().find(|it| it.name == prompt.name)?;
-            Some((named.plugin, Subject::Prompt { name: named.prompt.name, parameter: field }))
+            let named = prompts::list(plugins).await.into_iter().find(|it| it.name == prompt.name)?;
+            Some((named.reading, Subject::Prompt { name: named.prompt.name, parameter: field }))
         }
         Reference::Resource(resource) => {
-            for plugin in plugins {
-                let templates = list_templates(request(plugin, client)).await.unwrap_or_default();
+            for reading in plugins {
+                let templates = list_templates(request(reading)).await.unwrap_or_default();
                 if templates.iter().any(|it| it.uri_template == resource.uri) {
                     let uri_template = resource.uri.clone();
-                    return Some((plugin.clone(), Subject::ResourceTemplate { uri_template, variable: field }));
+                    return Some((reading.clone(), Subject::ResourceTemplate { uri_template, variable: field }));
                 }
             }
             None

@@ -27,8 +27,9 @@ use tokio_util::{
 use super::{
     abandon::Unanswered,
     message::{self, MAX_REQUEST, Message},
-    server::{Server, Surface},
+    server::{ASKING, Server, Surface},
 };
+use crate::callers;
 
 /// A legacy session that nobody uses is closed after this time. Long enough for a person to think between two calls of a chat (the
 /// library's 5 minutes are not: a client would have to initialize anew in the middle of a conversation), short enough that the
@@ -82,13 +83,14 @@ impl Endpoint {
             return self.service.handle(request).await.map(Body::new);
         }
         let answering = self.answering.token();
+        let identity = callers::identity(request.extensions());
         let message = match Message::read(request).await {
             Ok(message) => message,
             Err(refused) => return refused,
         };
         let headers = message.request.headers().clone();
         let mut unanswered = Unanswered::of(&self.sessions, &headers, message.id.clone());
-        let response = self.service.handle(message.request).await.map(Body::new);
+        let response = ASKING.scope(identity, self.service.handle(message.request)).await.map(Body::new);
         if !is_stream(response.headers()) {
             unanswered.take().into_iter().for_each(Unanswered::answered);
         }

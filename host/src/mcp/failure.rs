@@ -20,6 +20,8 @@ pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
     let effects = asked.operation.effects;
     let text = match failure {
         Failure::InvalidInput(problems) => invalid_input(problems),
+        // Nothing has been done, and they say what to do.
+        Failure::Forbidden(_) | Failure::OverRate { .. } => failure.to_string(),
         Failure::Upstream { .. } => failure.to_string(),
         Failure::Egress(refusal) => refused(refusal, effects),
         Failure::Unavailable(_) | Failure::WallDeadline { .. } => {
@@ -93,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        callers::{Effect, Forbidden},
         egress::{Excess, Fault, TokenFault, Wait},
         mcp::{Era, reply::tests::operation},
     };
@@ -121,6 +124,18 @@ mod tests {
                     problem(None, "unknown member \"x\""),
                 ]),
                 "invalid input; correct these arguments and call again:\n- orgId: is required\n- unknown member \"x\"",
+            ),
+            (
+                Failure::Forbidden(Forbidden { effect: Effect::Destructive, scopes: Vec::new() }),
+                "not allowed: this is a destructive operation, and you may not call those; only the operator can change this",
+            ),
+            (
+                Failure::Forbidden(Forbidden { effect: Effect::Write, scopes: vec!["a".to_owned(), "b".to_owned()] }),
+                "not allowed: this is a write operation, and you may not call those; a token with these scopes could: a b",
+            ),
+            (
+                Failure::OverRate { retry_after: Duration::from_millis(300) },
+                "you are over your rate of calls; try again in 1 s",
             ),
             (
                 Failure::Upstream { status: 409, message: "exists".to_owned() },

@@ -2,11 +2,8 @@
 //!
 //! They stand in the context of every model that connects, so they are short; what a tool does is said by the tool.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwapOption;
-
 use crate::{
+    callers::Identity,
     catalog::{Scope, Snapshot},
     contract::Description,
 };
@@ -17,34 +14,9 @@ const MAX_TEXT: usize = 4 << 10;
 /// The most bytes of one plugin's summary: a few sentences, so that one plugin can't crowd out the others.
 const MAX_SUMMARY: usize = 400;
 
-/// The text for the newest snapshot. rmcp asks for it with each request, so it is written once per snapshot.
-#[derive(Default)]
-pub(super) struct Instructions(ArcSwapOption<(u64, String)>);
-
-impl Instructions {
-    /// The text for a snapshot.
-    pub(super) fn of(&self, snapshot: &Snapshot, scope: &Scope) -> Text {
-        let generation = snapshot.generation();
-        match self.0.load_full() {
-            Some(written) if written.0 == generation => Text(written),
-            _ => {
-                let plugins = snapshot.plugins().iter();
-                let plugins = plugins.map(|it| (it.name(), it.description()));
-                let written = Arc::new((generation, write(plugins, scope)));
-                self.0.store(Some(written.clone()));
-                Text(written)
-            }
-        }
-    }
-}
-
-/// A text that is shared.
-pub(super) struct Text(Arc<(u64, String)>);
-
-impl Text {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0.1
-    }
+/// The text for a caller, of those plugins of which there is something to call.
+pub(super) fn of(snapshot: &Snapshot, scope: &Scope, identity: &Identity) -> String {
+    write(snapshot.plugins_for(identity).map(|it| (it.name(), it.description())), scope)
 }
 
 fn write<'a>(plugins: impl Iterator<Item = (&'a str, &'a Description)>, scope: &Scope) -> String {

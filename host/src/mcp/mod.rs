@@ -1,8 +1,9 @@
 //! The MCP door: streamable HTTP at `/mcp` (the tools of all plugins) and `/mcp/{plugin}` (those of one).
 //!
-//! It speaks the protocol and renders; what a call means is `invoke`'s. It neither authenticates nor loads plugins.
+//! It speaks the protocol and renders; what a call means is `invoke`'s, who calls and what they may is `callers`'. It loads no plugins.
 
 mod abandon;
+mod authorization;
 mod changes;
 mod complete;
 mod converse;
@@ -48,19 +49,23 @@ use self::{
     server::{MAX_SESSIONS, Surface},
 };
 use crate::{
+    callers::{self, Identity},
     catalog::{Catalog, Scope},
     contract::Operation,
     listen::Refusal,
 };
 
-/// The router. Once `shutdown` is cancelled, subscriptions end, calls in flight are answered, then sessions are closed.
+pub use self::authorization::Gate;
+
+/// The router, for callers that are known. Once `shutdown` is cancelled, subscriptions end, calls in flight are answered, then sessions are closed.
 ///
 /// Which hosts and origins may ask is not looked at here: that has been done when a request arrives.
 ///
 /// Call it within a tokio runtime: it follows the catalog's changes.
-pub fn router(catalog: Arc<Catalog>, shutdown: CancellationToken) -> Router {
+pub fn router(catalog: Arc<Catalog>, gate: Gate, shutdown: CancellationToken) -> Router {
     let endpoints = Endpoints::open(catalog, shutdown.child_token());
-    Router::new().route("/mcp", any(all)).route("/mcp/{plugin}", any(one)).with_state(endpoints)
+    let served = Router::new().route("/mcp", any(all)).route("/mcp/{plugin}", any(one)).with_state(endpoints);
+    gate.before(served)
 }
 
 /// The answer to a request that doesn't get in. There is no message yet that a JSON-RPC error could answer.
@@ -76,12 +81,18 @@ pub(crate) fn tells_in_a_result(failure: &crate::failure::Failure) -> bool {
     failure::render(failure, asked).is_error == Some(true)
 }
 
+/// The answer to a request of nobody who is known.
+#[cfg(test)]
+pub(crate) fn rejected(rejection: &callers::Rejection) -> Response {
+    authorization::reject(rejection, None)
+}
+
 async fn all(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     endpoints.all.answer(request).await
 }
 
 async fn one(State(endpoints): State<Arc<Endpoints>>, Path(plugin): Path<String>, request: Request) -> Response {
-    match endpoints.of(&plugin) {
+    match endpoints.of(&plugin, &callers::identity(request.extensions())) {
         Some(endpoint) => endpoint.answer(request).await,
         None => (StatusCode::NOT_FOUND, format!("no plugin is loaded under this name: {plugin}")).into_response(),
     }
@@ -127,9 +138,10 @@ impl Endpoints {
         endpoints
     }
 
-    fn of(&self, plugin: &str) -> Option<Arc<Endpoint>> {
+    /// The endpoint of a plugin, for a caller who may call something there.
+    fn of(&self, plugin: &str, identity: &Identity) -> Option<Arc<Endpoint>> {
         let mut plugins = self.plugins.lock().expect("nothing panics under this lock");
-        self.common.catalog.snapshot().plugin(plugin)?;
+        self.common.catalog.snapshot().plugins_for(identity).find(|it| it.name() == plugin)?;
         let endpoint = plugins
             .entry(plugin.to_owned())
             .or_insert_with_key(|name| Arc::new(self.common.endpoint(Scope::Plugin(name.clone()))));

@@ -2,10 +2,7 @@
 //!
 //! Plugins are asked anew for each list, as with resources.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use futures::future::join_all;
 use rmcp::{
@@ -24,6 +21,7 @@ use super::{
     tool::quoted,
 };
 use crate::{
+    callers::Reading,
     component::Plugin,
     contract::{self, FilledIn, Message, Prompt},
     invoke::{Request, get_prompt, list_prompts},
@@ -33,66 +31,70 @@ use crate::{
 pub(super) struct Named {
     /// Plain, or `<plugin>.<prompt>` where the plain name could mean another, as with tools.
     pub(super) name: String,
-    pub(super) plugin: Arc<Plugin>,
+    pub(super) reading: Reading,
     pub(super) prompt: Prompt,
 }
 
 /// The prompts, in the order of the plugins' names and their own lists.
-pub(super) async fn list(plugins: &[Arc<Plugin>], client: &Client<'_>) -> Vec<Named> {
-    let lists = join_all(plugins.iter().map(|it| list_prompts(request(it, client)))).await;
+pub(super) async fn list(plugins: &[Reading]) -> Vec<Named> {
+    let lists = join_all(plugins.iter().map(|it| list_prompts(request(it)))).await;
     let lists = plugins
         .iter()
         .zip(lists)
-        .flat_map(|(plugin, prompts)| prompts.unwrap_or_default().into_iter().map(|prompt| (plugin.clone(), prompt)));
+        .flat_map(|(reading, prompts)| prompts.unwrap_or_default().into_iter().map(|prompt| (reading.clone(), prompt)));
     // "Each name once" is the contract, and a page begins behind a name.
     let mut seen = HashSet::new();
-    name(lists.filter(|(plugin, prompt)| seen.insert((plugin.name().to_owned(), prompt.name.clone()))).collect())
+    name(
+        lists
+            .filter(|(reading, prompt)| seen.insert((reading.plugin().name().to_owned(), prompt.name.clone())))
+            .collect(),
+    )
 }
 
 /// A plain name is one that no other prompt has and that isn't the qualified name of any.
-fn name(prompts: Vec<(Arc<Plugin>, Prompt)>) -> Vec<Named> {
+fn name(prompts: Vec<(Reading, Prompt)>) -> Vec<Named> {
     let qualify = |plugin: &Plugin, prompt: &Prompt| format!("{}.{}", plugin.name(), prompt.name);
     let mut users: HashMap<String, usize> = HashMap::new();
     let mut qualified = HashSet::new();
-    for (plugin, prompt) in &prompts {
+    for (reading, prompt) in &prompts {
         *users.entry(prompt.name.clone()).or_default() += 1;
-        qualified.insert(qualify(plugin, prompt));
+        qualified.insert(qualify(reading.plugin(), prompt));
     }
-    let named = prompts.into_iter().map(|(plugin, prompt)| {
+    let named = prompts.into_iter().map(|(reading, prompt)| {
         let name = match users[&prompt.name] == 1 && !qualified.contains(&prompt.name) {
             true => prompt.name.clone(),
-            false => qualify(&plugin, &prompt),
+            false => qualify(reading.plugin(), &prompt),
         };
-        Named { name, plugin, prompt }
+        Named { name, reading, prompt }
     });
     named.collect()
 }
 
 /// Fills in a prompt.
 pub(super) async fn get(
-    plugins: &[Arc<Plugin>],
+    plugins: &[Reading],
     client: &Client<'_>,
     request: GetPromptRequestParams,
 ) -> Result<GetPromptResponse, ErrorData> {
     let GetPromptRequestParams { name, arguments, input_responses, request_state, .. } = request;
-    let Some(named) = list(plugins, client).await.into_iter().find(|it| it.name == name) else {
+    let Some(named) = list(plugins).await.into_iter().find(|it| it.name == name) else {
         let text = format!("unknown prompt: {}; list the prompts to see their names", quoted(&name));
         return Err(ErrorData::invalid_params(text, None));
     };
-    let (plugin, prompt) = (named.plugin, named.prompt.name);
+    let (reading, prompt) = (named.reading, named.prompt.name);
     let arguments = arguments.unwrap_or_default();
     let filled_in = filled_in(&arguments)?;
     let arguments = Value::Object(arguments);
     let occasion = Occasion {
         caller: &client.name,
         method: "prompts/get",
-        plugin: plugin.name(),
+        plugin: reading.plugin().name(),
         subject: &prompt,
         arguments: &arguments,
     };
     let before = Before { answers: input_responses, state: request_state };
     let run = |dialogue| {
-        let request = Request { plugin: plugin.clone(), caller: client.caller, dialogue };
+        let request = Request { reading: reading.clone(), dialogue };
         get_prompt(request, prompt.clone(), filled_in.clone())
     };
     match client.converse(occasion, before, run).await? {

@@ -2,7 +2,7 @@
 //!
 //! Plugins are asked anew for each list: they may have something else today. One that fails is left out, and logged by `invoke`.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use futures::future::join_all;
 use rmcp::{
@@ -18,22 +18,22 @@ use super::{
     tool::quoted,
 };
 use crate::{
-    component::Plugin,
+    callers::Reading,
     contract::{self, Dialogue},
     invoke::{Request, list_resources, list_templates, read_resource},
 };
 
 /// The resources, each URI once: the first plugin that names it has it.
-pub(super) async fn list(plugins: &[Arc<Plugin>], client: &Client<'_>) -> Vec<rmcp::model::Resource> {
-    let lists = join_all(plugins.iter().map(|it| list_resources(request(it, client)))).await;
+pub(super) async fn list(plugins: &[Reading]) -> Vec<rmcp::model::Resource> {
+    let lists = join_all(plugins.iter().map(|it| list_resources(request(it)))).await;
     let mut seen = HashSet::new();
     let all = lists.into_iter().flat_map(Result::unwrap_or_default);
     all.filter(|it| seen.insert(it.uri.clone())).map(reply::link).collect()
 }
 
 /// The families of resources, each URI template once.
-pub(super) async fn templates(plugins: &[Arc<Plugin>], client: &Client<'_>) -> Vec<ResourceTemplate> {
-    let lists = join_all(plugins.iter().map(|it| list_templates(request(it, client)))).await;
+pub(super) async fn templates(plugins: &[Reading]) -> Vec<ResourceTemplate> {
+    let lists = join_all(plugins.iter().map(|it| list_templates(request(it)))).await;
     let mut seen = HashSet::new();
     let all = lists.into_iter().flat_map(Result::unwrap_or_default);
     all.filter(|it| seen.insert(it.uri_template.clone())).map(template).collect()
@@ -42,7 +42,7 @@ pub(super) async fn templates(plugins: &[Arc<Plugin>], client: &Client<'_>) -> V
 /// Reads a resource: of the first plugin that has it, in the order of their names. A client that answers a plugin's questions comes
 /// back to that plugin.
 pub(super) async fn read(
-    plugins: &[Arc<Plugin>],
+    plugins: &[Reading],
     client: &Client<'_>,
     request: ReadResourceRequestParams,
 ) -> Result<ReadResourceResponse, ErrorData> {
@@ -52,11 +52,11 @@ pub(super) async fn read(
         return Err(refuse(BadState));
     }
     let (mut asked, mut first_failure) = (false, None);
-    for plugin in plugins.iter().filter(|it| it.offers().resources) {
+    for reading in plugins.iter().filter(|it| it.plugin().offers().resources) {
         let occasion = Occasion {
             caller: &client.name,
             method: "resources/read",
-            plugin: plugin.name(),
+            plugin: reading.plugin().name(),
             subject: &uri,
             arguments: &Value::Null,
         };
@@ -65,8 +65,7 @@ pub(super) async fn read(
         }
         asked = true;
         let before = Before { answers: input_responses.clone(), state: request_state.clone() };
-        let run =
-            |dialogue| read_resource(Request { plugin: plugin.clone(), caller: client.caller, dialogue }, uri.clone());
+        let run = |dialogue| read_resource(Request { reading: reading.clone(), dialogue }, uri.clone());
         match client.converse(occasion, before, run).await? {
             Ended::Done(Ok(None)) => {}
             Ended::Done(Ok(Some(parts))) => {
@@ -90,8 +89,8 @@ pub(super) async fn read(
 }
 
 /// A request that asks nothing back and tells nothing.
-pub(super) fn request(plugin: &Arc<Plugin>, client: &Client<'_>) -> Request {
-    Request { plugin: plugin.clone(), caller: client.caller, dialogue: Dialogue::default() }
+pub(super) fn request(reading: &Reading) -> Request {
+    Request { reading: reading.clone(), dialogue: Dialogue::default() }
 }
 
 fn template(it: contract::ResourceTemplate) -> ResourceTemplate {

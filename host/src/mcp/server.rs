@@ -9,11 +9,12 @@ use http::request;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
-        ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-        SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, CustomRequest,
+        CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
+        UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -23,11 +24,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Asked, Era,
+    authorization::Lacking,
     changes::{Changes, tell},
     complete,
     converse::{Before, Client, Ended},
-    events, failure,
-    instructions::Instructions,
+    events, failure, instructions,
     page::{Page, page},
     prompts, reply, resources,
     seal::{Occasion, Seal},
@@ -36,9 +37,11 @@ use super::{
 };
 use crate::{
     caller::{Caller, Door},
+    callers::{self, Denied, Identity, Permitted, Reading},
     catalog::{Catalog, OperationRef, Scope},
     component::Plugin,
     conditions::Conditions,
+    failure::Failure,
     invoke::{Invocation, invoke},
     listen,
 };
@@ -47,11 +50,15 @@ use crate::{
 /// stay until they have been idle for long: at about 60 kilobytes each (measured), this is 60 megabytes.
 pub(super) const MAX_SESSIONS: usize = 1000;
 
+tokio::task_local! {
+    /// Who asks, while rmcp looks at a request before it is anybody's message: it asks for tools without saying for whom.
+    pub(super) static ASKING: Identity;
+}
+
 /// What all requests and sessions of an endpoint share.
 pub(super) struct Surface {
     catalog: Arc<Catalog>,
     scope: Scope,
-    instructions: Instructions,
     sessions: Arc<Semaphore>,
     seal: Arc<Seal>,
     closing: CancellationToken,
@@ -66,7 +73,7 @@ impl Surface {
         seal: Arc<Seal>,
         closing: CancellationToken,
     ) -> Self {
-        Self { catalog, scope, instructions: Instructions::default(), sessions, seal, closing }
+        Self { catalog, scope, sessions, seal, closing }
     }
 
     /// The plugins of the scope, in the order of every listing.
@@ -103,32 +110,51 @@ impl Server {
     }
 
     fn client<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Client<'a> {
-        let peer = context.extensions.get::<request::Parts>().and_then(|parts| listen::peer(&parts.extensions));
-        let caller = Caller { door: Door::Mcp, peer };
+        let caller = asking(context);
         Client {
             context,
             era: Era::of(context.protocol_version().as_ref()),
+            name: sealed_to(&caller),
             caller,
-            name: caller.to_string(),
             seal: &self.surface.seal,
             log: self.session.log(),
         }
     }
 
-    fn find(&self, name: &str) -> Result<OperationRef, ErrorData> {
-        let snapshot = self.surface.catalog.snapshot();
-        match snapshot.tool(&self.surface.scope, name) {
-            Some(tool) => Ok(tool.operation.clone()),
-            None => {
-                let tools = snapshot.tools(&self.surface.scope);
-                let names = tools.iter().map(|tool| tool.name.as_str());
-                Err(ErrorData::invalid_params(tool::unknown(name, names), None))
-            }
+    /// The plugins whose resources, prompts and suggestions the client may have, for one request, which is on its caller's account:
+    /// however many plugins are asked for it, it counts as one call.
+    fn readings(&self, client: &Client<'_>) -> Result<Vec<Reading>, ErrorData> {
+        let plugins = self.surface.plugins().into_iter();
+        let readings: Vec<Reading> = plugins.filter_map(|it| client.caller.clone().may_read(it)).collect();
+        match readings.first().map_or(Ok(()), Reading::charge) {
+            Ok(()) => Ok(readings),
+            Err(failed) => Err(failure::refuse(&failed)),
         }
+    }
+
+    fn find(&self, name: &str, identity: &Identity) -> Result<OperationRef, ErrorData> {
+        let snapshot = self.surface.catalog.snapshot();
+        match snapshot.tool(&self.surface.scope, name, identity) {
+            Some(tool) => Ok(tool.operation.clone()),
+            None => Err(self.unknown(name, identity)),
+        }
+    }
+
+    fn unknown(&self, name: &str, identity: &Identity) -> ErrorData {
+        let snapshot = self.surface.catalog.snapshot();
+        let tools = snapshot.tools(&self.surface.scope, identity);
+        let names = tools.iter().map(|tool| tool.name.as_str());
+        ErrorData::invalid_params(tool::unknown(name, names), None)
+    }
+
+    /// What the caller's plugins say of themselves.
+    fn instructions(&self, identity: &Identity) -> String {
+        instructions::of(&self.surface.catalog.snapshot(), &self.surface.scope, identity)
     }
 }
 
 impl ServerHandler for Server {
+    /// Without instructions: they depend on the caller, who isn't known here.
     #[expect(
         deprecated,
         reason = "rmcp calls logging to the client deprecated, as the protocol does; both still have it"
@@ -145,17 +171,18 @@ impl ServerHandler for Server {
             .enable_completions()
             .enable_logging()
             .build();
-        let snapshot = self.surface.catalog.snapshot();
-        let instructions = self.surface.instructions.of(&snapshot, &self.surface.scope);
-        ServerConfig::new(capabilities)
-            .with_server_info(Implementation::new("airlock", env!("CARGO_PKG_VERSION")))
-            .with_instructions(instructions.as_str())
+        ServerConfig::new(capabilities).with_server_info(Implementation::new("airlock", env!("CARGO_PKG_VERSION")))
+    }
+
+    async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let info = self.get_info().with_instructions(self.instructions(&asking(&context).identity));
+        Ok(DiscoverResult::from_server_info(self.supported_protocol_versions().into_owned(), info))
     }
 
     async fn initialize(
         &self,
         request: InitializeRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         let place = self.surface.sessions.clone().try_acquire_owned().map_err(|_| {
             let text = format!(
@@ -165,7 +192,8 @@ impl ServerHandler for Server {
             ErrorData::internal_error(text, None)
         })?;
         self.session.takes(place);
-        self.negotiate_initialize(&request)
+        let info = self.negotiate_initialize(&request)?;
+        Ok(info.with_instructions(self.instructions(&asking(&context).identity)))
     }
 
     async fn list_tools(
@@ -175,8 +203,8 @@ impl ServerHandler for Server {
     ) -> Result<ListToolsResult, ErrorData> {
         let era = Era::of(context.protocol_version().as_ref());
         let snapshot = self.surface.catalog.snapshot();
-        let tools = snapshot.tools(&self.surface.scope);
-        let page = paged(tools, |tool| &tool.name, request)?;
+        let tools = snapshot.tools(&self.surface.scope, &asking(&context).identity);
+        let page = paged(&tools, |tool| tool.name.as_str(), request)?;
         let rendered = page.items.iter();
         let rendered = rendered.map(|it| tool::render(&it.name, it.operation.operation(), era));
         let mut result = ListToolsResult::with_all_items(rendered.collect());
@@ -188,7 +216,8 @@ impl ServerHandler for Server {
     /// such headers is worth the copy.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let snapshot = self.surface.catalog.snapshot();
-        let operation = &snapshot.tool(&self.surface.scope, name)?.operation;
+        let identity = ASKING.try_with(Identity::clone).unwrap_or_else(|_| Identity::nobody());
+        let operation = &snapshot.tool(&self.surface.scope, name, &identity)?.operation;
         let operation = operation.operation();
         tool::wants_headers(&operation.input_schema).then(|| tool::render(name, operation, Era::Modern))
     }
@@ -198,8 +227,18 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let operation = self.find(&request.name)?;
-        unless_gone(&context, call(&self.client(&context), operation, request)).await?
+        let client = self.client(&context);
+        let identity = &client.caller.identity;
+        let operation = self.find(&request.name, identity)?;
+        let permitted = match client.caller.clone().may_call(operation.clone()) {
+            Ok(permitted) => permitted,
+            Err(Denied::Hidden) => return Err(self.unknown(&request.name, identity)),
+            Err(Denied::Forbidden(forbidden)) => {
+                note_lacking(&context, &forbidden.scopes);
+                return Ok(refuse(&operation, client.era, Failure::Forbidden(forbidden)).into());
+            }
+        };
+        unless_gone(&context, call(&client, permitted, request)).await?
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -267,7 +306,8 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let prompts = unless_gone(&context, prompts::list(&self.surface.plugins(), &self.client(&context))).await?;
+        let client = self.client(&context);
+        let prompts = unless_gone(&context, prompts::list(&self.readings(&client)?)).await?;
         let prompts: Vec<_> = prompts.into_iter().map(prompts::render).collect();
         let page = paged(&prompts, |it| &it.name, request)?;
         let mut result = ListPromptsResult::with_all_items(page.items.to_vec());
@@ -280,7 +320,8 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        unless_gone(&context, prompts::get(&self.surface.plugins(), &self.client(&context), request)).await?
+        let client = self.client(&context);
+        unless_gone(&context, prompts::get(&self.readings(&client)?, &client, request)).await?
     }
 
     async fn list_resources(
@@ -288,7 +329,8 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let resources = unless_gone(&context, resources::list(&self.surface.plugins(), &self.client(&context))).await?;
+        let client = self.client(&context);
+        let resources = unless_gone(&context, resources::list(&self.readings(&client)?)).await?;
         let page = paged(&resources, |it| &it.uri, request)?;
         let mut result = ListResourcesResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
@@ -300,8 +342,8 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let templates =
-            unless_gone(&context, resources::templates(&self.surface.plugins(), &self.client(&context))).await?;
+        let client = self.client(&context);
+        let templates = unless_gone(&context, resources::templates(&self.readings(&client)?)).await?;
         let page = paged(&templates, |it| &it.uri_template, request)?;
         let mut result = ListResourceTemplatesResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
@@ -313,7 +355,8 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        unless_gone(&context, resources::read(&self.surface.plugins(), &self.client(&context), request)).await?
+        let client = self.client(&context);
+        unless_gone(&context, resources::read(&self.readings(&client)?, &client, request)).await?
     }
 
     async fn complete(
@@ -321,12 +364,12 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let suggested =
-            unless_gone(&context, complete::by_plugins(&self.surface.plugins(), &self.client(&context), &request))
-                .await??;
+        let client = self.client(&context);
+        let suggested = unless_gone(&context, complete::by_plugins(&self.readings(&client)?, &request)).await??;
         Ok(CompleteResult::new(suggested.unwrap_or_else(|| {
             let snapshot = self.surface.catalog.snapshot();
-            let tool = request.r#ref.as_prompt_name().and_then(|name| snapshot.tool(&self.surface.scope, name));
+            let find = |name| snapshot.tool(&self.surface.scope, name, &client.caller.identity);
+            let tool = request.r#ref.as_prompt_name().and_then(find);
             let schema = tool.map_or(&Value::Null, |tool| &tool.operation.operation().input_schema);
             complete::from_enum(schema, &request.argument.name, &request.argument.value)
         })))
@@ -346,6 +389,24 @@ impl ServerHandler for Server {
             }
             false => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
         }
+    }
+}
+
+/// Who asks. A message that came by no request is nobody's.
+fn asking(context: &RequestContext<RoleServer>) -> Caller {
+    let parts = context.extensions.get::<request::Parts>();
+    Caller {
+        door: Door::Mcp,
+        peer: parts.and_then(|parts| listen::peer(&parts.extensions)),
+        identity: parts.map_or_else(Identity::nobody, |parts| callers::identity(&parts.extensions)),
+    }
+}
+
+/// Where other scopes would do, the answer to the request is to say so.
+fn note_lacking(context: &RequestContext<RoleServer>, scopes: &[String]) {
+    let lacking = context.extensions.get::<request::Parts>().and_then(|parts| parts.extensions.get::<Lacking>());
+    if let Some(lacking) = lacking.filter(|_| !scopes.is_empty()) {
+        lacking.note(scopes);
     }
 }
 
@@ -373,19 +434,19 @@ fn paged<'a, T>(
 
 async fn call(
     client: &Client<'_>,
-    operation: OperationRef,
+    permitted: Permitted,
     request: CallToolRequestParams,
 ) -> Result<CallToolResponse, ErrorData> {
-    let (plugin, described) = (operation.plugin().name(), operation.operation());
+    let operation = permitted.operation();
+    let (plugin, subject) = (operation.plugin().name(), &operation.operation().name);
     let input = Value::Object(request.arguments.unwrap_or_default());
-    let occasion =
-        Occasion { caller: &client.name, method: "tools/call", plugin, subject: &described.name, arguments: &input };
+    let occasion = Occasion { caller: &client.name, method: "tools/call", plugin, subject, arguments: &input };
     let before = Before { answers: request.input_responses, state: request.request_state };
     let conforms = |result: &Value| operation.conforms(result);
-    let asked = Asked { plugin, operation: described, conforms: &conforms, era: client.era };
+    let asked = asked(operation, &conforms, client.era);
     let run = |dialogue| {
-        let (operation, input, caller) = (operation.clone(), input.clone(), client.caller);
-        invoke(Invocation { operation, input, caller, dialogue, conditions: Conditions::default() })
+        let (permitted, input) = (permitted.clone(), input.clone());
+        invoke(Invocation { permitted, input, dialogue, conditions: Conditions::default() })
     };
     Ok(match client.converse(occasion, before, run).await? {
         Ended::Done(Ok(reply)) => reply::render(reply, asked).await.into(),
@@ -398,4 +459,21 @@ async fn call(
 async fn unless_gone<T>(context: &RequestContext<RoleServer>, work: impl Future<Output = T>) -> Result<T, ErrorData> {
     let done = context.ct.run_until_cancelled(work).await;
     done.ok_or_else(|| ErrorData::internal_error("the client has gone, or has cancelled its request", None))
+}
+
+/// Whom states are given out to: the caller that is known, wherever the request comes from; else the address.
+fn sealed_to(caller: &Caller) -> String {
+    match caller.identity.name() {
+        Some(name) => format!("caller {name}"),
+        None => caller.to_string(),
+    }
+}
+
+fn refuse(operation: &OperationRef, era: Era, failed: Failure) -> CallToolResult {
+    operation.plugin().failed(&failed);
+    failure::render(&failed, asked(operation, &|_| true, era))
+}
+
+fn asked<'a>(operation: &'a OperationRef, conforms: &'a (dyn Fn(&Value) -> bool + Sync), era: Era) -> Asked<'a> {
+    Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms, era }
 }

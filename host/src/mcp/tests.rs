@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tower::Service;
 
 use super::*;
+use crate::callers::Callers;
 
 /// An answer, read to its end.
 struct Answer {
@@ -39,7 +40,8 @@ struct Client {
 impl Client {
     fn new() -> Self {
         let shutdown = CancellationToken::new();
-        Self { router: router(Arc::new(Catalog::default()), shutdown.clone()), shutdown }
+        let gate = Gate::new(Arc::new(Callers::new(callers::Settings::default())), None, "http");
+        Self { router: router(Arc::new(Catalog::default()), gate, shutdown.clone()), shutdown }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {

@@ -37,6 +37,14 @@ pub(super) enum Kind {
     OtherHost,
     /// A page of another origin asks.
     ForeignOrigin,
+    /// No key or token of a known caller.
+    Unauthenticated,
+    /// More than one key or token.
+    AmbiguousCredentials,
+    /// The token gives no role.
+    InsufficientScope,
+    /// Whether the token is good can't be said now.
+    IssuerUnavailable,
 }
 
 /// What every type of problem begins with.
@@ -60,6 +68,10 @@ impl Kind {
             Self::BadHost,
             Self::OtherHost,
             Self::ForeignOrigin,
+            Self::Unauthenticated,
+            Self::AmbiguousCredentials,
+            Self::InsufficientScope,
+            Self::IssuerUnavailable,
         ])
     }
 
@@ -80,6 +92,10 @@ impl Kind {
             Self::BadHost => "bad-host",
             Self::OtherHost => "other-host",
             Self::ForeignOrigin => "foreign-origin",
+            Self::Unauthenticated => "unauthenticated",
+            Self::AmbiguousCredentials => "ambiguous-credentials",
+            Self::InsufficientScope => "insufficient-scope",
+            Self::IssuerUnavailable => "issuer-unavailable",
         }
     }
 
@@ -87,8 +103,9 @@ impl Kind {
     pub(super) fn status(self) -> Option<StatusCode> {
         Some(match self {
             Self::Call(cause) => return of_call(cause),
-            Self::BodyBrokeOff | Self::BadHost => StatusCode::BAD_REQUEST,
-            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::BodyBrokeOff | Self::BadHost | Self::AmbiguousCredentials => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::ForeignOrigin | Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -98,6 +115,7 @@ impl Kind {
             Self::UnsupportedMediaType | Self::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         })
     }
 
@@ -118,6 +136,10 @@ impl Kind {
             Self::BadHost => "It is not clear which host is asked",
             Self::OtherHost => "Another host is asked",
             Self::ForeignOrigin => "The page may not call",
+            Self::Unauthenticated => "It is not known who asks",
+            Self::AmbiguousCredentials => "It is not clear who asks",
+            Self::InsufficientScope => "The token is not enough",
+            Self::IssuerUnavailable => "Tokens can't be checked at the moment",
         }
     }
 }
@@ -127,7 +149,8 @@ fn of_call(cause: Cause) -> Option<StatusCode> {
         Cause::UpstreamError => return None,
         Cause::InvalidInput => StatusCode::BAD_REQUEST,
         Cause::InputRequired => StatusCode::UNPROCESSABLE_ENTITY,
-        Cause::Denied => StatusCode::FORBIDDEN,
+        Cause::Forbidden | Cause::Denied => StatusCode::FORBIDDEN,
+        Cause::TooManyCalls => StatusCode::TOO_MANY_REQUESTS,
         Cause::CpuDeadline
         | Cause::MemoryLimit
         | Cause::DataLimit
@@ -147,6 +170,8 @@ fn of_call(cause: Cause) -> Option<StatusCode> {
 
 fn title_of_call(cause: Cause) -> &'static str {
     match cause {
+        Cause::Forbidden => "The caller may not call the operation",
+        Cause::TooManyCalls => "The caller calls too often",
         Cause::InvalidInput => "The input can't be used",
         Cause::InputRequired => "The operation has questions",
         Cause::Denied => "A request of the plugin is not allowed",

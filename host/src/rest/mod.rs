@@ -1,7 +1,7 @@
 //! The REST door: an HTTP request becomes an [`Invocation`], the outcome an HTTP response.
 //!
-//! What is served is what the catalog holds at the moment of the request, and `own`, which tells about it. It doesn't authenticate
-//! callers and doesn't open ports.
+//! What is served is what the catalog holds at the moment of the request, and `own`, which tells about it. Who the callers are and what
+//! they may do is decided by `callers`; every request passes there first. It doesn't open ports.
 //!
 //! A request passes `request_id`, `body` and `input` (with `query`, `percent` and `coerce`), then `invoke`, then `render`; what
 //! goes wrong anywhere becomes a `problem`.
@@ -29,7 +29,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    middleware::map_request,
+    middleware::{Next, from_fn_with_state, map_request},
     response::Response,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
@@ -44,17 +44,34 @@ use self::{
 };
 use crate::{
     caller::{Caller, Door},
+    callers::{self, Callers, Denied, Permitted},
     catalog::{Catalog, OperationRef, Routed},
     conditions::Conditions,
     contract::{Dialogue, Location},
+    failure::Failure,
     invoke::{Invocation, invoke},
     listen::{self, Refusal},
 };
 
-/// Everything that the REST listener answers.
-pub fn router(catalog: Arc<Catalog>) -> Router {
+/// Everything that the REST listener answers, to callers that are known.
+pub fn router(catalog: Arc<Catalog>, callers: Arc<Callers>) -> Router {
     let rest = Rest { catalog, documents: Arc::default() };
-    Router::new().fallback(serve).with_state(rest).layer(compression()).layer(map_request(ask_for_something))
+    let served =
+        Router::new().fallback(serve).with_state(rest).layer(compression()).layer(map_request(ask_for_something));
+    served.layer(from_fn_with_state(callers, authenticate))
+}
+
+/// Nothing is looked at before it is clear who asks.
+async fn authenticate(State(callers): State<Arc<Callers>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match callers.admit(&mut parts.headers, &mut parts.extensions).await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(rejection) => {
+            let id = RequestId::of(&parts.headers);
+            tracing::debug!(request_id = id.as_str(), "a request was rejected: {rejection}");
+            marked(Problem::from(&rejection).into_response(&id), &id)
+        }
+    }
 }
 
 /// Who excludes every encoding gets an answer without one (RFC 9110, 12.5.3): the encoder would refuse it, when the call is done.
@@ -95,7 +112,7 @@ pub(crate) fn faults() -> impl Iterator<Item = (u16, &'static str)> {
 
 /// How a failure is told: status and name.
 #[cfg(test)]
-pub(crate) fn told(failure: &crate::failure::Failure) -> (Option<u16>, &'static str) {
+pub(crate) fn told(failure: &Failure) -> (Option<u16>, &'static str) {
     let kind = kind::Kind::Call(failure.cause());
     (kind.status().map(|it| it.as_u16()), kind.name())
 }
@@ -130,7 +147,8 @@ async fn answer(rest: &Rest, request: Request) -> Result<Response, Problem> {
     match find(&rest.catalog, &parts)? {
         Target::Operation { operation, variables } => {
             Span::current().record("operation", field::debug(&operation));
-            let outcome = call(&operation, &variables, &parts, body).await;
+            let permitted = permit(&operation, &parts).map_err(|problem| problem.about(&operation))?;
+            let outcome = call(permitted, &variables, &parts, body).await;
             outcome.map_err(|problem| problem.about(&operation))
         }
         Target::Options(allow) => Ok(options(allow)),
@@ -152,7 +170,8 @@ fn find(catalog: &Catalog, parts: &request::Parts) -> Result<Target, Problem> {
         &Method::HEAD => &Method::GET,
         other => other,
     };
-    match snapshot.route(method.as_str(), parts.uri.path()) {
+    let identity = callers::identity(&parts.extensions);
+    match snapshot.route(method.as_str(), parts.uri.path(), &identity) {
         Routed::Found(found) => Ok(Target::Operation {
             operation: found.operation.clone(),
             variables: found.variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
@@ -167,22 +186,35 @@ fn find(catalog: &Catalog, parts: &request::Parts) -> Result<Target, Problem> {
     }
 }
 
+/// What is hidden has not been found: it gets no further than that.
+fn permit(operation: &OperationRef, parts: &request::Parts) -> Result<Permitted, Problem> {
+    let (peer, identity) = (listen::peer(&parts.extensions), callers::identity(&parts.extensions));
+    let caller = Caller { door: Door::Rest, peer, identity };
+    caller.may_call(operation.clone()).map_err(|denied| match denied {
+        Denied::Hidden => Fault::NoRoute { method: &parts.method, path: parts.uri.path() }.into(),
+        Denied::Forbidden(forbidden) => {
+            let failed = Failure::Forbidden(forbidden);
+            operation.plugin().failed(&failed);
+            failed.into()
+        }
+    })
+}
+
 async fn call(
-    operation: &OperationRef,
+    permitted: Permitted,
     variables: &[(String, String)],
     parts: &request::Parts,
     body: Body,
 ) -> Result<Response, Problem> {
+    let operation = permitted.operation();
     check_accepted(operation, &parts.headers)?;
     let conditions = conditions(operation, &parts.method, &parts.headers)?;
     let body = body::read(operation.operation(), &parts.headers, body).await?;
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
     let input = input::read(operation.operation(), &source).complete(operation)?;
-    let caller = Caller { door: Door::Rest, peer: listen::peer(&parts.extensions) };
     let dialogue = Dialogue::default();
-    let invocation = Invocation { operation: operation.clone(), input, caller, dialogue, conditions };
-    render::reply(invoke(invocation).await?).await
+    render::reply(invoke(Invocation { permitted, input, dialogue, conditions }).await?).await
 }
 
 /// Refuses to call what promises JSON for a caller who takes none. What an operation without such a promise answers isn't known
@@ -242,7 +274,8 @@ mod tests {
             request = request.header("x-request-id", id);
         }
         let request = request.body(Body::empty()).unwrap();
-        let mut router = router(Arc::new(Catalog::default()));
+        let callers = Arc::new(Callers::new(callers::Settings::default()));
+        let mut router = router(Arc::new(Catalog::default()), callers);
         let (parts, body) = router.call(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (parts, body.into())

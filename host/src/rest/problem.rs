@@ -12,6 +12,7 @@ use super::{
     request_id::RequestId,
 };
 use crate::{
+    callers::{self, Rejection},
     catalog::OperationRef,
     egress::Refusal,
     failure::{Cause, Failure, InputProblem},
@@ -167,10 +168,40 @@ impl From<&listen::Refusal> for Problem {
     }
 }
 
+impl From<&Rejection> for Problem {
+    fn from(rejection: &Rejection) -> Self {
+        let kind = match rejection {
+            Rejection::Missing | Rejection::OtherScheme | Rejection::Unknown | Rejection::BadToken(_) => {
+                Kind::Unauthenticated
+            }
+            Rejection::Ambiguous => Kind::AmbiguousCredentials,
+            Rejection::NoRole { .. } => Kind::InsufficientScope,
+            Rejection::NoKeys => Kind::IssuerUnavailable,
+        };
+        let mut problem = Self::new(kind, rejection);
+        if let Some(challenge) = rejection.challenge(None) {
+            problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
+        }
+        match rejection {
+            Rejection::NoKeys => {
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from_static(callers::RETRY_AFTER))
+            }
+            _ => problem,
+        }
+    }
+}
+
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let problem = Self::new(Kind::Call(failure.cause()), &failure);
         match &failure {
+            Failure::Forbidden(forbidden) if !forbidden.scopes.is_empty() => {
+                let challenge = callers::insufficient_scope(&forbidden.scopes, None);
+                problem.with_header(header::WWW_AUTHENTICATE, challenge)
+            }
+            Failure::OverRate { retry_after } => {
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from(callers::seconds(*retry_after)))
+            }
             Failure::InvalidInput(problems) => {
                 problem.with("errors", problems.iter().map(error).collect::<Vec<Value>>())
             }
@@ -212,6 +243,7 @@ fn shown(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
+        callers::{Effect, Forbidden},
         contract::Abilities,
         egress::{Context, Egress, Excess, Fault as UpstreamFault, Patience, TokenFault, Wait},
         grant::Grant,
@@ -299,6 +331,21 @@ mod tests {
         ] {
             let (headers, _) = check(Failure::Egress(refusal), 503, kind).await;
             assert_eq!(headers["retry-after"], "5");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_callers_may_not_do_says_what_would_do() {
+        let retry_after = Duration::from_millis(1200);
+        let (headers, _) = check(Failure::OverRate { retry_after }, 429, "too-many-calls").await;
+        assert_eq!(headers["retry-after"], "2");
+        for (scopes, challenge) in [
+            (vec![], None),
+            (vec!["a".to_owned()], Some("Bearer realm=\"airlock\", error=\"insufficient_scope\", scope=\"a\"")),
+        ] {
+            let forbidden = Forbidden { effect: Effect::Destructive, scopes };
+            let (headers, _) = check(Failure::Forbidden(forbidden), 403, "forbidden").await;
+            assert_eq!(headers.get("www-authenticate").map(|it| it.to_str().unwrap()), challenge);
         }
     }
 

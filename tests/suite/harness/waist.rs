@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use airlock::{
     caller::{Caller, Door},
+    callers::Identity,
     catalog::OperationRef,
     component::{Loader, Plugin, Source},
     conditions::Conditions,
@@ -41,20 +42,24 @@ impl Waist {
 
     /// A request for something other than an operation.
     pub fn request(&self, dialogue: Dialogue) -> Request {
-        Request { plugin: self.plugin.clone(), caller: Caller { door: Door::Mcp, peer: None }, dialogue }
+        Request { reading: caller().may_read(self.plugin.clone()).expect("may do everything"), dialogue }
     }
 
     /// Calls an operation.
     pub async fn call(&self, operation: &str, input: Value, dialogue: Dialogue) -> Result<Vec<Content>, Failure> {
         let found = OperationRef::all(&self.plugin).find(|it| it.operation().name == operation);
         let operation = found.unwrap_or_else(|| panic!("no operation {operation}"));
-        let caller = Caller { door: Door::Mcp, peer: None };
+        let permitted = caller().may_call(operation).expect("may do everything");
         let conditions = Conditions::default();
-        match invoke(Invocation { operation, input, caller, dialogue, conditions }).await? {
+        match invoke(Invocation { permitted, input, dialogue, conditions }).await? {
             Reply::Content(blocks) => Ok(blocks),
             other => panic!("not content: {other:?}"),
         }
     }
+}
+
+fn caller() -> Caller {
+    Caller { door: Door::Mcp, peer: None, identity: Identity::trusted() }
 }
 
 /// Answers with a state, from somebody who can be asked everything.
