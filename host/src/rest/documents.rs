@@ -1,9 +1,10 @@
-//! What the host says about itself over REST, rendered once for each state of the catalog.
+//! What the host says about itself over REST, rendered once for each state of the catalog and each set of operations that some caller
+//! may call.
 //!
 //! The first request after a change renders; nothing is kept of states that are gone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,17 +13,32 @@ use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::{Value, json};
 
-use super::openapi::{self, About};
+use super::openapi::{self, About, Access};
 use crate::{
+    callers::{Identity, Reach},
     catalog::{OperationRef, Snapshot},
     component::Plugin,
 };
 
+/// The most sets of operations whose documents are kept. 16: operators tell few groups of callers apart, and the documents of many
+/// plugins are some megabytes.
+const MAX_KEPT: usize = 16;
+
 /// The documents of the latest snapshot that was asked for.
 #[derive(Debug, Default)]
-pub(super) struct Documents(Mutex<Option<(u64, Arc<Rendered>)>>);
+pub(super) struct Documents(Mutex<Latest>);
 
-/// The documents of one snapshot.
+#[derive(Debug, Default)]
+struct Latest {
+    generation: u64,
+    rendered: HashMap<Seen, Arc<Rendered>>,
+}
+
+/// Which of a snapshot's operations a caller may call, in their order; `None` where it makes no difference who asks. All that the
+/// documents say depends on nothing else.
+type Seen = Option<Vec<bool>>;
+
+/// The documents of one snapshot for those who may call the same.
 #[derive(Debug)]
 pub(super) struct Rendered {
     /// OpenAPI of everything.
@@ -41,19 +57,23 @@ pub(super) struct Document {
 }
 
 impl Documents {
-    /// The documents of this snapshot. Whoever asks meanwhile waits, and finds them.
-    pub(super) fn of(&self, snapshot: &Snapshot) -> Arc<Rendered> {
-        // What a panic has left behind is the document before, or none.
+    /// The documents of this snapshot for a caller: of what may be called. Whoever asks meanwhile waits, and finds them.
+    pub(super) fn of(&self, snapshot: &Snapshot, identity: &Identity) -> Arc<Rendered> {
+        // What a panic has left behind is documents that were whole before.
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*latest {
-            Some((generation, rendered)) if *generation == snapshot.generation() => rendered.clone(),
-            _ => {
-                let rendered = Arc::new(render(snapshot.plugins()));
-                *latest = Some((snapshot.generation(), rendered.clone()));
-                rendered
-            }
+        let is_outdated = latest.generation != snapshot.generation();
+        let seen = seen(snapshot.plugins(), identity);
+        if is_outdated || (latest.rendered.len() == MAX_KEPT && !latest.rendered.contains_key(&seen)) {
+            *latest = Latest { generation: snapshot.generation(), rendered: HashMap::new() };
         }
+        let rendered = latest.rendered.entry(seen);
+        rendered.or_insert_with(|| Arc::new(render(snapshot.plugins(), identity))).clone()
     }
+}
+
+fn seen(plugins: &[Arc<Plugin>], identity: &Identity) -> Seen {
+    let operations = plugins.iter().flat_map(OperationRef::all);
+    (!identity.is_trusted()).then(|| operations.map(|it| identity.reaches(&it) == Reach::Callable).collect())
 }
 
 impl Document {
@@ -72,30 +92,40 @@ impl From<Value> for Document {
     }
 }
 
-fn render(plugins: &[Arc<Plugin>]) -> Rendered {
-    const ALL: About<'_> = About {
+fn render(plugins: &[Arc<Plugin>], identity: &Identity) -> Rendered {
+    let access = if identity.is_trusted() { Access::Open } else { Access::Callers };
+    let all = About {
         title: "Airlock",
         description: "Every operation of every plugin that this host has loaded. `/openapi/<plugin>.json` has those of one.",
+        access,
     };
-    let operations: Vec<OperationRef> = plugins.iter().flat_map(OperationRef::all).collect();
-    let one = |plugin: &Arc<Plugin>| {
+    let served: Vec<(&Arc<Plugin>, Vec<OperationRef>)> = plugins
+        .iter()
+        .map(|plugin| (plugin, callable(plugin, identity)))
+        .filter(|(_, operations)| identity.is_trusted() || !operations.is_empty())
+        .collect();
+    let operations: Vec<OperationRef> = served.iter().flat_map(|(_, operations)| operations).cloned().collect();
+    let one = |(plugin, operations): &(&Arc<Plugin>, Vec<OperationRef>)| {
         let description = plugin.description();
-        let about = About { title: &description.title, description: &description.summary };
-        let operations: Vec<OperationRef> = OperationRef::all(plugin).collect();
-        (plugin.name().to_owned(), Document::from(openapi::render(&about, &operations)))
+        let about = About { title: &description.title, description: &description.summary, access };
+        (plugin.name().to_owned(), Document::from(openapi::render(&about, operations)))
     };
     Rendered {
-        all: openapi::render(&ALL, &operations).into(),
-        plugins: plugins.iter().map(one).collect(),
-        linkset: linkset(plugins).into(),
+        all: openapi::render(&all, &operations).into(),
+        plugins: served.iter().map(one).collect(),
+        linkset: linkset(served.iter().map(|(plugin, _)| *plugin)).into(),
     }
 }
 
+fn callable(plugin: &Arc<Plugin>, identity: &Identity) -> Vec<OperationRef> {
+    OperationRef::all(plugin).filter(|it| identity.reaches(it) == Reach::Callable).collect()
+}
+
 /// The links to what describes the API: for machines, and for people.
-fn linkset(plugins: &[Arc<Plugin>]) -> Value {
+fn linkset<'a>(plugins: impl Iterator<Item = &'a Arc<Plugin>>) -> Value {
     const OPENAPI: &str = "application/json";
     let all = json!({"href": "/openapi.json", "type": OPENAPI, "title": "Everything"});
-    let each = plugins.iter().map(|plugin| {
+    let each = plugins.map(|plugin| {
         let title = &plugin.description().title;
         json!({"href": format!("/openapi/{}.json", plugin.name()), "type": OPENAPI, "title": title})
     });

@@ -12,7 +12,12 @@ use super::{
     problem::{Fault, Problem},
     render::no_body,
 };
-use crate::{catalog::Catalog, conditions::Conditions, contract::is_reserved};
+use crate::{
+    callers::{self, Identity},
+    catalog::Catalog,
+    conditions::Conditions,
+    contract::is_reserved,
+};
 
 /// What a resource is answered with.
 pub(super) struct Page {
@@ -42,7 +47,8 @@ pub(super) fn answer(
     if !is_reserved(path) {
         return None;
     }
-    let page = docs::find(path, &parts.headers).or_else(|| find(catalog, documents, path))?;
+    let identity = callers::identity(&parts.extensions);
+    let page = docs::find(path, &parts.headers).or_else(|| find(catalog, documents, path, &identity))?;
     Some(match parts.method {
         Method::GET | Method::HEAD => Ok(respond(page, parts)),
         Method::OPTIONS => Ok(options(allow(&["GET"]))),
@@ -50,8 +56,8 @@ pub(super) fn answer(
     })
 }
 
-fn find(catalog: &Catalog, documents: &Documents, path: &str) -> Option<Page> {
-    let rendered = documents.of(&catalog.snapshot());
+fn find(catalog: &Catalog, documents: &Documents, path: &str, identity: &Identity) -> Option<Page> {
+    let rendered = documents.of(&catalog.snapshot(), identity);
     let json = |document: &Document| Page::new("application/json", document.clone());
     match path {
         "/openapi.json" => Some(json(&rendered.all)),

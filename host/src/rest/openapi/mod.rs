@@ -1,7 +1,6 @@
 //! What is served over REST as an OpenAPI 3.1 document: one for everything, one for each plugin. Pure: operations in, JSON out.
 //!
-//! It says nothing about who may call: `security` is empty as long as callers aren't authenticated. When a document is rendered is up
-//! to `documents`.
+//! Which operations a reader may know of, and when a document is rendered, is up to `documents`.
 
 mod operation;
 mod problems;
@@ -24,6 +23,36 @@ use crate::{
 pub(super) struct About<'a> {
     pub(super) title: &'a str,
     pub(super) description: &'a str,
+    pub(super) access: Access,
+}
+
+/// What a caller has to present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Nothing.
+    Open,
+    /// A key or a token.
+    Callers,
+}
+
+impl Access {
+    /// Any one of these will do.
+    fn security(self) -> Value {
+        match self {
+            Self::Open => json!([]),
+            Self::Callers => json!([{"bearer": []}, {"key": []}]),
+        }
+    }
+
+    fn schemes(self) -> Value {
+        match self {
+            Self::Open => json!({}),
+            Self::Callers => json!({
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a token of an issuer that the operator trusts."},
+                "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "A key."},
+            }),
+        }
+    }
 }
 
 /// One operation of one plugin.
@@ -61,10 +90,11 @@ fn document<'a>(about: &About<'_>, plugins: &BTreeMap<&str, &str>, entries: impl
         },
         // Relative to the document: whatever name, port and scheme it was reached by.
         "servers": [{"url": "/"}],
-        "security": [],
+        "security": about.access.security(),
         "tags": tags.collect::<Vec<_>>(),
         "paths": paths.items,
         "components": {
+            "securitySchemes": about.access.schemes(),
             "schemas": schemas.all,
             "responses": problems::responses(),
             "headers": {"RequestId": {

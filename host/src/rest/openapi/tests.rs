@@ -22,7 +22,7 @@ fn operation(method: &str, path: &str, schema: Value, parameters: &[(&str, Locat
 }
 
 fn render_all(operations: &[(&str, Operation)]) -> Value {
-    let about = About { title: "T", description: "D" };
+    let about = About { title: "T", description: "D", access: Access::Open };
     let entries = operations
         .iter()
         .filter_map(|(plugin, operation)| Some(Entry { plugin, operation, route: operation.route.as_ref()? }));
@@ -165,4 +165,17 @@ fn every_type_of_problem_has_its_schema_and_an_example_that_conforms() {
         }
     }
     assert_eq!(checked, crate::rest::kind::Kind::all().count());
+}
+
+#[test]
+fn what_a_caller_has_to_present_is_told() {
+    let rendered = |access| document(&About { title: "T", description: "D", access }, &BTreeMap::new(), [].into_iter());
+    let (open, known) = (rendered(Access::Open), rendered(Access::Callers));
+    assert_eq!((&open["security"], &open["components"]["securitySchemes"]), (&json!([]), &json!({})));
+    // Each alternative names a scheme that is there.
+    let schemes = known["components"]["securitySchemes"].as_object().unwrap();
+    let wanted = known["security"].as_array().unwrap().iter().flat_map(|it| it.as_object().unwrap().keys());
+    assert_eq!(wanted.collect::<Vec<_>>(), schemes.keys().collect::<Vec<_>>());
+    assert_eq!(schemes["bearer"]["scheme"], "bearer");
+    assert_eq!(schemes["key"]["name"], "X-Api-Key");
 }
