@@ -7,6 +7,7 @@ mod harness;
 
 mod asking;
 mod bad_input;
+mod callers;
 mod cancel;
 mod cli;
 mod conformance;
@@ -24,3 +25,4 @@ mod rest_contract;
 mod sandbox;
 mod secrets;
 mod tls;
+mod tokens;

@@ -116,9 +116,14 @@ impl Answer {
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
         for (name, value) in &self.headers {
             let is_rate_limit = name.as_str().starts_with("ratelimit") || name.as_str().starts_with("x-ratelimit-");
+            // A challenge is the host's own: an upstream's isn't passed on.
+            let is_challenge = name == "www-authenticate" && self.header("content-type") == "application/problem+json";
             // What a host says that is about to stop.
             let is_close = name == "connection" && value == "close";
-            assert!(ALLOWED.contains(&name.as_str()) || is_rate_limit || is_close, "{name} in {self:?}");
+            assert!(
+                ALLOWED.contains(&name.as_str()) || is_rate_limit || is_challenge || is_close,
+                "{name} in {self:?}"
+            );
         }
         if self.status >= 400 && self.body.as_ref().is_ok_and(|it| !it.is_empty()) {
             self.check_error();

@@ -207,9 +207,24 @@ pub struct Session {
 impl Session {
     /// Calls a tool.
     pub async fn call(&self, tool: &str, arguments: Value) -> ToolResult {
-        let params = json!({"name": tool, "arguments": arguments});
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-        ToolResult::of(&message(&self.post(&request).await)["result"])
+        ToolResult::of(&message(&self.post(&call(tool, arguments)).await)["result"])
+    }
+
+    /// The same session in another client's hands.
+    pub fn of(&self, client: Mcp) -> Self {
+        Self { client, id: self.id.clone() }
+    }
+
+    /// Calls a tool and gives the answer's `error`: code and message.
+    pub async fn refused(&self, tool: &str, arguments: Value) -> (i64, String) {
+        let message = message(&self.post(&call(tool, arguments)).await);
+        let text = message["error"]["message"].as_str().unwrap_or_else(|| panic!("no error: {message}"));
+        (message["error"]["code"].as_i64().expect("a number"), text.to_owned())
+    }
+
+    /// Calls a tool and gives the status of the answer.
+    pub async fn status(&self, tool: &str, arguments: Value) -> u16 {
+        self.post(&call(tool, arguments)).await.status
     }
 
     /// Sends a request and gives the answer's `result`.
@@ -239,6 +254,10 @@ impl Session {
         let headers = [("mcp-session-id", self.id.as_str()), ("mcp-protocol-version", LEGACY)];
         self.client.post(&headers, body).await
     }
+}
+
+fn call(tool: &str, arguments: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
 }
 
 /// Server-sent events, as JSON messages.

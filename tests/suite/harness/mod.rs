@@ -5,6 +5,7 @@
 mod client;
 mod craft;
 mod host;
+mod issuer;
 mod log;
 mod mcp;
 mod upstream;
@@ -21,6 +22,7 @@ pub use self::{
     client::{Answer, Http, Query},
     craft::{Crafted, component},
     host::{Rest, Setup, TestHost},
+    issuer::Issuer,
     log::Log,
     mcp::{Mcp, Session},
     upstream::{Seen, Upstream, json_answer},
