@@ -48,7 +48,7 @@ pub(super) type Fetch = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<KeySe
 #[derive(Debug, PartialEq)]
 pub(super) enum Lookup {
     /// Here it is.
-    Found(Jwk),
+    Found(Box<Jwk>),
     /// The issuer has no such key.
     Unknown,
     /// There are no keys to look into.
@@ -96,7 +96,7 @@ impl Keys {
             (None, [only]) => Some(only),
             (None, _) => None,
         };
-        found.map_or(Lookup::Unknown, |key| Lookup::Found(key.clone()))
+        found.map_or(Lookup::Unknown, |key| Lookup::Found(Box::new(key.clone())))
     }
 }
 
@@ -184,15 +184,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_unknown_key_is_asked_for_once_in_a_while() {
         let (keys, count) = keys(|number| Ok((0..=number).map(|it| key(&it.to_string())).collect()));
-        assert_eq!(keys.find(Some("0")).await, Lookup::Found(key("0")));
-        assert_eq!(keys.find(Some("0")).await, Lookup::Found(key("0")));
+        assert_eq!(keys.find(Some("0")).await, Lookup::Found(Box::new(key("0"))));
+        assert_eq!(keys.find(Some("0")).await, Lookup::Found(Box::new(key("0"))));
         for _ in 0..100 {
             assert_eq!(keys.find(Some("1")).await, Lookup::Unknown);
         }
         assert_eq!(count.load(Ordering::Relaxed), 1);
         tokio::time::advance(INTERVAL).await;
-        assert_eq!(keys.find(Some("1")).await, Lookup::Found(key("1")), "the issuer has a new key");
-        assert_eq!(keys.find(Some("0")).await, Lookup::Found(key("0")), "and still the old one");
+        assert_eq!(keys.find(Some("1")).await, Lookup::Found(Box::new(key("1"))), "the issuer has a new key");
+        assert_eq!(keys.find(Some("0")).await, Lookup::Found(Box::new(key("0"))), "and still the old one");
         assert_eq!(count.load(Ordering::Relaxed), 2);
     }
 
@@ -200,7 +200,7 @@ mod tests {
     async fn many_who_need_keys_wait_for_one_fetch() {
         let (keys, count) = keys(|_| Ok(vec![key("a")]));
         let found = futures::future::join_all((0..50).map(|_| keys.find(Some("a")))).await;
-        assert!(found.iter().all(|it| *it == Lookup::Found(key("a"))));
+        assert!(found.iter().all(|it| *it == Lookup::Found(Box::new(key("a")))));
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }
 
@@ -209,7 +209,7 @@ mod tests {
         let (keys, count) = keys(|_| Ok(vec![key("a")]));
         let left = timeout(Duration::from_millis(1), keys.find(Some("a"))).await;
         assert!(left.is_err());
-        assert_eq!(keys.find(Some("a")).await, Lookup::Found(key("a")));
+        assert_eq!(keys.find(Some("a")).await, Lookup::Found(Box::new(key("a"))));
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }
 
@@ -219,9 +219,9 @@ mod tests {
             0 => Ok(vec![key("a")]),
             _ => Err("unreachable".to_owned()),
         });
-        assert_eq!(keys.find(Some("a")).await, Lookup::Found(key("a")));
+        assert_eq!(keys.find(Some("a")).await, Lookup::Found(Box::new(key("a"))));
         tokio::time::advance(FRESH).await;
-        assert_eq!(keys.find(Some("a")).await, Lookup::Found(key("a")));
+        assert_eq!(keys.find(Some("a")).await, Lookup::Found(Box::new(key("a"))));
         assert_eq!(count.load(Ordering::Relaxed), 2);
         tokio::time::advance(USABLE - FRESH).await;
         assert_eq!(keys.find(Some("a")).await, Lookup::Unavailable);
@@ -230,7 +230,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_key_that_is_withdrawn_is_gone_with_the_next_fetch() {
         let (keys, _) = keys(|number| Ok(if number == 0 { vec![key("a"), key("b")] } else { vec![key("b")] }));
-        assert_eq!(keys.find(Some("a")).await, Lookup::Found(key("a")));
+        assert_eq!(keys.find(Some("a")).await, Lookup::Found(Box::new(key("a"))));
         tokio::time::advance(FRESH).await;
         assert_eq!(keys.find(Some("a")).await, Lookup::Unknown);
     }
@@ -238,7 +238,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_token_without_a_key_name_is_for_the_only_key() {
         let (one, _) = keys(|_| Ok(vec![key("a")]));
-        assert_eq!(one.find(None).await, Lookup::Found(key("a")));
+        assert_eq!(one.find(None).await, Lookup::Found(Box::new(key("a"))));
         let (two, _) = keys(|_| Ok(vec![key("a"), key("b")]));
         assert_eq!(two.find(None).await, Lookup::Unknown);
         let (none, _) = keys(|_| Err("unreachable".to_owned()));

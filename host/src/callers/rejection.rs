@@ -81,15 +81,15 @@ mod tests {
 
     #[test]
     fn what_is_answered() {
-        let metadata = Some("http://localhost/.well-known/oauth-protected-resource/mcp");
+        let address = "http://localhost/.well-known/oauth-protected-resource/mcp";
         let scopes = vec!["read".to_owned(), "write".to_owned()];
         for (rejection, metadata, status, expected) in [
             (Rejection::Missing, None, 401, Some("Bearer realm=\"airlock\"".to_owned())),
             (
                 Rejection::Missing,
-                metadata,
+                Some(address),
                 401,
-                Some(format!("Bearer realm=\"airlock\", resource_metadata=\"{}\"", metadata.unwrap_or_default())),
+                Some(format!("Bearer realm=\"airlock\", resource_metadata=\"{address}\"")),
             ),
             (Rejection::OtherScheme, None, 401, Some("Bearer realm=\"airlock\"".to_owned())),
             (Rejection::Ambiguous, None, 400, None),
@@ -106,7 +106,7 @@ mod tests {
                 403,
                 Some("Bearer realm=\"airlock\", error=\"insufficient_scope\", scope=\"read write\"".to_owned()),
             ),
-            (Rejection::NoKeys, metadata, 503, None),
+            (Rejection::NoKeys, Some(address), 503, None),
         ] {
             assert_eq!(rejection.status(), status, "{rejection:?}");
             let challenge = rejection.challenge(metadata);
