@@ -131,7 +131,7 @@ impl Request {
             outcome.map_err(|failure| noted(failure, abilities))
         };
         let outcome = asked.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = what)).await;
-        outcome.inspect_err(|failure| count(&plugin, failure))
+        outcome.inspect_err(|failure| count(plugin, failure))
     }
 }
 
