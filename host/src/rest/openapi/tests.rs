@@ -135,8 +135,8 @@ fn an_operation_answers_what_its_request_can_lead_to() {
         document["paths"]["/a"][method]["responses"].as_object().unwrap().keys().cloned().collect()
     };
     let of_get = [
-        "200", "204", "2XX", "304", "400", "403", "406", "412", "421", "422", "431", "500", "502", "503", "504",
-        "default",
+        "200", "204", "2XX", "304", "400", "401", "403", "406", "412", "421", "422", "429", "431", "500", "502", "503",
+        "504", "default",
     ];
     assert_eq!(statuses("get"), of_get);
     let put = statuses("put");
