@@ -4,6 +4,7 @@
 #[path = "../suite/harness/mod.rs"]
 mod harness;
 
+mod attackers;
 mod neighbours;
 mod soak;
 
@@ -16,6 +17,10 @@ fn main() -> ExitCode {
         Some("neighbours") => {
             let only: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
             neighbours::run(&only);
+            ExitCode::SUCCESS
+        }
+        Some(attackers::ATTACKERS) => {
+            attackers::run();
             ExitCode::SUCCESS
         }
         Some("soak") => soak::run(&numbers),

@@ -1,26 +1,18 @@
 //! What a well-behaved plugin notices of a hostile one beside it: `make neighbours` prints a table.
 //!
-//! A measurement, not a test: it asserts nothing. Host, well-behaved clients with their upstream, and attackers with theirs have a
-//! runtime each, and share the machine's processors.
+//! A measurement, not a test: it asserts nothing. The host and the well-behaved clients with their upstream have a runtime each, the
+//! attackers a process of low priority; all share the machine's processors.
 
-use std::{
-    convert::Infallible,
-    sync::LazyLock,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use axum::{body::Body, response::Response};
-use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::{runtime, task::JoinSet};
 
-use crate::harness::{self, M3TER, Rest, Setup, TestHost, Upstream, json_answer};
-
-/// A part of an answer that is larger than the grant allows. Made once: the upstream shares the processors with those that are
-/// measured. In parts, as one of 32 MB would keep a processor in the kernel for milliseconds, which no distant upstream can.
-static PART: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 16 << 10].into());
-const PARTS: usize = 2048;
+use crate::{
+    attackers::Attackers,
+    harness::{M3TER, Setup, TestHost, Upstream, json_answer},
+};
 
 /// How long the neighbour is measured, once without an attack and once with it.
 const ALONE: Duration = Duration::from_secs(3);
@@ -36,9 +28,8 @@ const LOOPS: usize = 32;
 const CPU_MS: u64 = 200;
 const WALL_MS: u64 = 2000;
 
-/// The neighbour's connections, and the attacker's.
+/// The neighbour's connections.
 const NEIGHBOURS: usize = 4;
-const ATTACKERS: usize = 8;
 
 /// The attacks: a name, the operation, its input.
 fn attacks() -> Vec<(&'static str, &'static str, Value)> {
@@ -65,48 +56,34 @@ fn attacks() -> Vec<(&'static str, &'static str, Value)> {
 pub fn run(only: &[&str]) {
     let host_runtime = airlock::app::runtime().expect("a runtime");
     let outside = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let hostile = far_away();
+    let mut attackers = Attackers::start();
     outside.block_on(async {
         let good = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"data": []}))).await;
-        let bad = hostile.spawn(Upstream::answering(answer)).await.expect("an upstream");
-        let host = host_runtime.spawn(setup(&good, &bad).start()).await.expect("a host");
+        let host = host_runtime.spawn(setup(&good, attackers.upstream()).start()).await.expect("a host");
+        let address = host.rest().connect().await.peer_addr().expect("the host's address").to_string();
         measure(&host, ALONE).await;
         println!(
-            "{:30} {:>7} {:>9} {:>9}  {:>7} {:>9} {:>9}  {:>6}",
-            "attack", "calls", "p50 ms", "p99 ms", "calls", "p50 ms", "p99 ms", "ratio"
+            "{:30} {:>7} {:>9} {:>9}  {:>7} {:>7} {:>9} {:>9}  {:>6}",
+            "attack", "calls", "p50 ms", "p99 ms", "attacks", "calls", "p50 ms", "p99 ms", "ratio"
         );
         for (name, operation, input) in attacks().into_iter().filter(|it| only.is_empty() || only.contains(&it.1)) {
             let alone = measure(&host, ALONE).await;
-            let mut attackers = JoinSet::new();
-            for _ in 0..ATTACKERS {
-                attackers.spawn_on(attack(host.rest(), operation, input.clone()), hostile.handle());
-            }
+            attackers.attack(&address, operation, &input);
             let beside = measure(&host, BESIDE).await;
-            attackers.shutdown().await;
+            let attacks = attackers.stop();
             tokio::time::sleep(PAUSE).await;
             let ratio = beside.p99 / alone.p99;
-            println!("{name:30} {alone}  {beside}  {ratio:>6.2}");
+            println!("{name:30} {alone}  {attacks:>7} {beside}  {ratio:>6.2}");
         }
         let longest = loops(&host).await;
         println!("{LOOPS} loops at once, limits {CPU_MS} ms of processor and {WALL_MS} ms in all: the last ended after {longest:.0} ms");
     });
-    hostile.shutdown_background();
     host_runtime.shutdown_background();
 }
 
-/// What attackers and their upstream run on. Elsewhere they would have machines of their own; here they get the lowest priority, so
-/// that what is measured is the host and not their work.
-fn far_away() -> runtime::Runtime {
-    let mut runtime = runtime::Builder::new_multi_thread();
-    runtime.worker_threads(2).enable_all().on_thread_start(|| {
-        rustix::process::nice(19).expect("a thread may always step back");
-    });
-    runtime.build().expect("a runtime")
-}
-
-fn setup(good: &Upstream, bad: &Upstream) -> Setup {
+fn setup(good: &Upstream, bad: &str) -> Setup {
     let limits = format!("cpu_ms = {CPU_MS}, wall_ms = {WALL_MS}, requests = 10000");
-    Setup::hostile(&bad.url(), "no-secret", &limits)
+    Setup::hostile(bad, "no-secret", &limits)
         .file("m3ter-orgusers.yaml", M3TER)
         .secret("M3TER_API_KEY", "no-secret")
         .config(&format!(
@@ -118,26 +95,6 @@ fn setup(good: &Upstream, bad: &Upstream) -> Setup {
         "#,
             good.url()
         ))
-}
-
-fn answer(seen: harness::Seen) -> Response {
-    match seen.target.as_str() {
-        "/flood" => {
-            let parts = (0..PARTS).map(|_| Ok::<_, Infallible>(PART.clone()));
-            Response::new(Body::from_stream(futures::stream::iter(parts)))
-        }
-        _ => json_answer(StatusCode::OK, &json!({})),
-    }
-}
-
-async fn attack(rest: Rest, operation: &'static str, input: Value) {
-    let path = format!("/hostile/{operation}");
-    loop {
-        match &input {
-            Value::Null => rest.get(&path).await,
-            input => rest.send("POST", &path, Some(input)).await,
-        };
-    }
 }
 
 /// How long the last of many loops goes on, in milliseconds.

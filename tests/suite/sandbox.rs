@@ -104,7 +104,7 @@ async fn what_a_guest_prints_is_in_the_log_line_by_line_and_harmless() {
     let err = format!("{mark} careless\r\n{mark} ERROR forged=true");
     host.post("/hostile/print", &json!({"out": out, "err": err})).await.ok();
     let last = format!("{mark} ERROR forged=true");
-    log.line(|line| line.contains(&last)).await;
+    log.line(|line| line.contains(&last) && line.contains("stream=")).await;
     let lines: Vec<String> =
         log.lines().into_iter().filter(|line| line.contains(&mark) && line.contains("stream=")).collect();
     let line = |stream: &str, text: &str| {

@@ -1,6 +1,7 @@
 //! Hosts: a folder with plugins, secrets and a configuration, started on free ports.
 
 use std::{
+    fmt::Display,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -169,13 +170,12 @@ impl TestHost {
 
     /// A REST client that can be moved into a task.
     pub fn rest(&self) -> Rest {
-        Rest { http: self.http.clone(), origin: format!("http://{}", self.host.rest) }
+        Rest::new(self.http.clone(), self.host.rest)
     }
 
     /// Clients to talk with each listener: REST, MCP, control.
     pub fn listeners(&self) -> [Rest; 3] {
-        [self.host.rest, self.host.mcp, self.host.control]
-            .map(|address| Rest { http: self.http.clone(), origin: format!("http://{address}") })
+        [self.host.rest, self.host.mcp, self.host.control].map(|address| Rest::new(self.http.clone(), address))
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -263,6 +263,11 @@ pub struct Rest {
 }
 
 impl Rest {
+    /// A client of the host that listens there.
+    pub fn new(http: Http, address: impl Display) -> Self {
+        Self { http, origin: format!("http://{address}") }
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, None).await
     }
