@@ -71,7 +71,7 @@ contract: toolchain $(NPM)/.installed ## Every answer of REST is as /openapi.jso
 
 # Not in CI: they take minutes, and mean something on a quiet machine only. The same build as that of the tests.
 .PHONY: neighbours
-neighbours: toolchain ## What a plugin notices of a hostile one beside it: a table, in a minute and a half
+neighbours: toolchain ## What a plugin notices of a hostile one beside it: a table, in four minutes and a half
 	cargo build --workspace --examples
 	$(TARGET)/debug/examples/measure neighbours
 
