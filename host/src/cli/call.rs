@@ -103,7 +103,7 @@ async fn print(reply: Reply) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let failed = |e| CliError::io("standard output", e);
     match reply {
-        Reply::Structured(value) => writeln!(out, "{value}").map_err(failed),
+        Reply::Structured(json) => writeln!(out, "{}", json.text).map_err(failed),
         Reply::Content(blocks) => blocks.iter().try_for_each(|block| out.write_all(bytes(block))).map_err(failed),
         Reply::Upstream(response) => {
             let status = response.status();

@@ -20,7 +20,7 @@ pub(super) const MAX_BLOCK: usize = 1 << 20;
 /// The reply as a tool result.
 pub(super) async fn render(reply: Reply, asked: Asked<'_>) -> CallToolResult {
     match reply {
-        Reply::Structured(value) => structured(value.to_string(), Some(value), asked),
+        Reply::Structured(json) => structured(json.text, json.value, asked),
         Reply::Content(blocks) => {
             let blocks = blocks.into_iter().map(|block| content(block, asked.operation));
             unstructured(blocks.collect(), asked)
@@ -166,7 +166,10 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::{Effects, Route};
+    use crate::{
+        contract::{Effects, Route},
+        invoke::Structured,
+    };
 
     /// An operation with this output schema.
     pub(in crate::mcp) fn operation(output_schema: Option<Value>) -> Operation {
@@ -180,6 +183,10 @@ pub(super) mod tests {
             route: None,
             tool: Some("read".to_owned()),
         }
+    }
+
+    fn json(value: Value) -> Reply {
+        Reply::Structured(Structured::new(value.to_string(), value))
     }
 
     /// What the wire shows of a reply.
@@ -240,7 +247,7 @@ pub(super) mod tests {
                 json!({"content": [{"type": "text", "text": explanation}, {"type": "text", "text": "[1]"}], "isError": true}),
             ),
         ] {
-            let shown = rendered(Reply::Structured(value), &operation(schema), era).await;
+            let shown = rendered(json(value), &operation(schema), era).await;
             assert_eq!(shown, expected);
         }
     }
@@ -292,7 +299,7 @@ pub(super) mod tests {
         let text = String::from_utf8(long.clone()).expect("ascii");
         let image = Blob { media_type: "image/png".to_owned(), data: long.into() };
         for (reply, shown) in [
-            (Reply::Structured(Value::String(text.clone())), "[cut here, after 1048576 bytes; "),
+            (json(Value::String(text.clone())), "[cut here, after 1048576 bytes; "),
             (Reply::Content(vec![Content::Text(text)]), "[cut here, after 1048576 bytes; "),
             (Reply::Content(vec![Content::Image(image)]), "[image/png of more than 1048576 bytes left out; "),
         ] {

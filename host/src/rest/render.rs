@@ -13,7 +13,6 @@ use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
-use serde_json::Value;
 use tracing::Span;
 
 use super::{media, problem::Problem};
@@ -68,14 +67,14 @@ const ABOUT_THE_BODY: &[HeaderName] = &[
 /// Renders a reply.
 pub(super) async fn reply(reply: Reply) -> Result<Response, Problem> {
     match reply {
-        Reply::Structured(value) => Ok(structured(&value)),
+        Reply::Structured(json) => Ok(structured(json.text)),
         Reply::Content(blocks) => Ok(content(blocks)),
         Reply::Upstream(response) => upstream(response).await,
     }
 }
 
-fn structured(value: &Value) -> Response {
-    with_type(HeaderValue::from_static("application/json"), value.to_string().into())
+fn structured(json: String) -> Response {
+    with_type(HeaderValue::from_static("application/json"), json.into())
 }
 
 /// The first block is the body: HTTP has room for one.

@@ -13,7 +13,7 @@ use crate::{
     document::plan,
     egress::Refusal,
     failure::{Failure, InputProblem},
-    invoke::Reply,
+    invoke::{Reply, Structured},
 };
 
 /// A description that the host can't read.
@@ -109,9 +109,9 @@ pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>, room: &mut Roo
     }
 }
 
-pub(super) fn structured(json: &str, room: &mut Room) -> Result<Reply, Failure> {
-    match room.read(json) {
-        Ok(value) => Ok(Reply::Structured(value)),
+pub(super) fn structured(json: String, room: &mut Room) -> Result<Reply, Failure> {
+    match room.read(&json) {
+        Ok(value) => Ok(Reply::Structured(Structured::new(json, value))),
         Err(e) => Err(Failure::BadReply { reason: format!("its structured result is not a JSON text: {e}") }),
     }
 }

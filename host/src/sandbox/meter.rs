@@ -136,7 +136,7 @@ impl<T: Send + 'static> Future for Metered<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Polled { future, result, used } = ready!(self.poll_once(cx));
         self.used += used;
-        self.usage.add(used, Instant::now());
+        self.usage.add(used, self.used, Instant::now());
         self.place = Place::Here(future);
         match result {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
@@ -256,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_of_a_plugin_that_has_computed_much_waits_from_its_beginning() {
         let (lane, usage) = (lane(), fresh());
-        usage.add(WINDOW, Instant::now());
+        usage.add(WINDOW, WINDOW, Instant::now());
         let taken = lane.free.clone().acquire_owned().await.unwrap();
         let mut call = Box::pin(Metered::new(compute(1), Duration::from_secs(10), lane, usage));
         assert!(futures::poll!(&mut call).is_pending());
@@ -271,7 +271,7 @@ mod tests {
         let (lane, limit) = (lane(), Duration::from_secs(10));
         let (many, few) = (Arc::new(Usage::of_a_plugin_in(&lane)), Arc::new(Usage::of_a_plugin_in(&lane)));
         for usage in [&many, &few] {
-            usage.add(WINDOW, Instant::now());
+            usage.add(WINDOW, WINDOW, Instant::now());
         }
         let taken = lane.free.clone().acquire_owned().await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -293,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn a_future_is_polled_again_if_it_was_woken_while_it_was_away() {
         let (lane, usage) = (lane(), fresh());
-        usage.add(WINDOW, Instant::now());
+        usage.add(WINDOW, WINDOW, Instant::now());
         let here = thread::current().id();
         let (sender, receiver) = oneshot::channel();
         let work = async move {
@@ -318,7 +318,7 @@ mod tests {
         }
         for is_away in [false, true] {
             let (lane, usage) = (lane(), fresh());
-            usage.add(WINDOW, Instant::now());
+            usage.add(WINDOW, WINDOW, Instant::now());
             let (sender, dropped) = oneshot::channel();
             let tells = Tells(Some(sender));
             let work = async move {

@@ -15,7 +15,7 @@ mod provide;
 mod state;
 mod usage;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::{FutureExt, future::BoxFuture};
 use wasmtime::{
@@ -154,11 +154,15 @@ impl Sandbox {
         let mut store = store(&self.engine, allowance);
         let Limits { cpu, wall, .. } = limits;
         // With the store, so that giving back what it holds is at the guest's expense.
+        let usage = guest.usage.clone();
         let run = async move {
             match code(&mut store).await {
                 Ok(Ok(value)) => Ok(value),
                 Ok(Err(failure)) => Err(reported(failure, store.data(), &limits)),
-                Err(trap) => Err(trapped(&trap, store.data(), &limits)),
+                Err(trap) => {
+                    usage.add_fault(Instant::now());
+                    Err(trapped(&trap, store.data(), &limits))
+                }
             }
         };
         let metered = Metered::new(run, cpu, self.lane.clone(), guest.usage.clone());
@@ -257,7 +261,7 @@ fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
 /// Makes the host's own of what a guest replies, in no more memory than the guest was granted.
 fn read(reply: wit::Reply, state: &mut State, memory: usize) -> Result<Reply, Failure> {
     match reply {
-        wit::Reply::Structured(json) => convert::structured(&json, &mut Room::of(memory)),
+        wit::Reply::Structured(json) => convert::structured(json, &mut Room::of(memory)),
         wit::Reply::Content(blocks) => convert::content(blocks),
         wit::Reply::Upstream(response) => {
             let response = state.take(response)?;

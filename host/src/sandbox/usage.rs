@@ -16,6 +16,18 @@ use super::lane::SlowLane;
 /// lane has to give take turns in it, as they could have nearly as much there. 100 ms: noticed before anybody has waited for long.
 pub(super) const WINDOW: Duration = Duration::from_millis(100);
 
+/// From when on a call counts as one that computes for long. 2 ms, twice what a compiled document needs.
+const LONG: Duration = Duration::from_millis(2);
+
+/// By how much what such a call computes counts more. 3: a plugin whose calls are all of that kind takes turns from a quarter of the
+/// lane on. No guest can be interrupted within a tick, so it is these calls that make others wait.
+const LONG_WEIGHS: u32 = 3;
+
+/// What a call counts for in addition that ends by a trap, or by the engine's word that it has gone too far. 20 ms: a plugin with 40 of
+/// them a second takes turns on a machine of two cores. They end at once and begin anew, so that what others notice of them is not what
+/// they compute, but their number.
+const FAULT: Duration = Duration::from_millis(20);
+
 /// How long a plugin that has computed more goes on taking turns. 1 s: a flood is one burst after the other.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
@@ -46,7 +58,18 @@ impl Usage {
         }
     }
 
-    pub(super) fn add(&self, used: Duration, now: Instant) {
+    /// A call has computed for a while, and `in_all` so far.
+    pub(super) fn add(&self, used: Duration, in_all: Duration, now: Instant) {
+        let weight = if in_all > LONG { LONG_WEIGHS } else { 1 };
+        self.count(used * weight, now);
+    }
+
+    /// A call has failed by its own fault.
+    pub(super) fn add_fault(&self, now: Instant) {
+        self.count(FAULT, now);
+    }
+
+    fn count(&self, used: Duration, now: Instant) {
         let now = self.millis(now);
         let (number, used) = (now / WINDOW.as_millis() as u64, used.as_micros() as u64);
         let sum = |window: u64| if window >> 32 == number { window + used } else { number << 32 | used };
@@ -68,6 +91,7 @@ impl Usage {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
 
     fn lane() -> SlowLane {
@@ -77,22 +101,35 @@ mod tests {
     #[test]
     fn a_plugin_that_computes_much_takes_turns_for_a_while() {
         let ms = Duration::from_millis;
-        for (bursts, at, is_much) in [
+        let (short, long) = (LONG, 2 * LONG);
+        for (bursts, in_all, at, is_much) in [
             // Within a window, and over two of them.
-            (&[(0, 50), (50, 25)][..], 60, false),
-            (&[(0, 50), (50, 26)], 60, true),
-            (&[(0, 50), (120, 50)], 130, false),
+            (&[(0, 50), (50, 25)][..], short, 60, false),
+            (&[(0, 50), (50, 26)], short, 60, true),
+            (&[(0, 50), (120, 50)], short, 130, false),
+            // A third of it is enough where each call computes for long.
+            (&[(0, 20), (50, 5)], long, 60, false),
+            (&[(0, 20), (50, 6)], long, 60, true),
             // For a second from the last time.
-            (&[(0, 80)], 999, true),
-            (&[(0, 80)], 1000, false),
-            (&[(0, 80), (500, 80)], 1499, true),
-            (&[(0, 80), (500, 70)], 1000, false),
+            (&[(0, 80)], short, 999, true),
+            (&[(0, 80)], short, 1000, false),
+            (&[(0, 80), (500, 80)], short, 1499, true),
+            (&[(0, 80), (500, 70)], short, 1000, false),
         ] {
             let usage = Usage::of_a_plugin_in(&lane());
             for (when, used) in bursts {
-                usage.add(ms(*used), usage.started + ms(*when));
+                usage.add(ms(*used), in_all, usage.started + ms(*when));
             }
             assert_eq!(usage.is_much(usage.started + ms(at)), is_much, "{bursts:?} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_whose_calls_fail_one_after_the_other_takes_turns() {
+        let usage = Usage::of_a_plugin_in(&lane());
+        for is_much in [false, false, false, true] {
+            usage.add_fault(usage.started);
+            assert_eq!(usage.is_much(usage.started), is_much);
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Replies of all kinds, and what becomes of them.
 
+use serde_json::Value;
+
 use super::*;
 use crate::{
     contract::{Blob, Link},
+    invoke::Structured,
     rest::request_id::RequestId,
 };
-use serde_json::json;
 
 type Chunk = Result<&'static str, ()>;
 
@@ -167,10 +169,14 @@ async fn structured_results_and_content() {
     };
     let text = || Contents::Text("x".to_owned());
     let binary = || Contents::Binary("x".into());
+    let structured =
+        |json: &str| Reply::Structured(Structured::new(json.to_owned(), serde_json::from_str(json).unwrap()));
     let first = |block| Reply::Content(vec![block, Content::Text("second".to_owned())]);
     for (reply, media_type, body) in [
-        (Reply::Structured(json!({"b": [1.0], "a": null})), "application/json", r#"{"b":[1.0],"a":null}"#),
-        (Reply::Structured(json!(null)), "application/json", "null"),
+        (structured(r#"{"b":[1.0],"a": null}"#), "application/json", r#"{"b":[1.0],"a": null}"#),
+        (structured("null"), "application/json", "null"),
+        // Digit by digit, whatever a number of the host could hold.
+        (structured("18446744073709551617"), "application/json", "18446744073709551617"),
         (first(Content::Text("x".to_owned())), "text/plain; charset=utf-8", "x"),
         (first(Content::Image(blob("image/png"))), "image/png", "x"),
         (first(Content::Audio(blob("audio/ogg"))), "audio/ogg", "x"),
