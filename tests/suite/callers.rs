@@ -230,11 +230,21 @@ async fn a_session_gives_nobody_the_rights_of_who_began_it() {
     let session = it.mcp(&it.everything, "/mcp").session().await;
     session.call("retrieve-user", json!({"id": "u"})).await.ok();
     let stolen = session.of(it.mcp(&it.reader, "/mcp"));
-    let (code, text) = stolen.refused("retrieve-user", json!({"id": "u"})).await;
-    assert_eq!(code, -32602, "{text}");
-    let anonymous = session.of(it.host.mcp());
-    assert_eq!(anonymous.status("retrieve-user", json!({"id": "u"})).await, 401);
-    assert_eq!(it.upstream.requests().len(), 1);
+    // As if there were none of this id, also for what the host says unasked. Without the tag it is nobody's either.
+    let bare = session.without_tag();
+    for (session, status) in
+        [(&stolen, 404), (&bare, 404), (&bare.of(it.mcp(&it.reader, "/mcp")), 404), (&session.of(it.host.mcp()), 401)]
+    {
+        assert_eq!(session.status("retrieve-user", json!({"id": "u"})).await, status);
+        assert_eq!(session.stream_status("GET").await, status);
+        // It ends no session, whatever the answer.
+        session.stream_status("DELETE").await;
+    }
+    session.stream().await;
+    session.call("retrieve-user", json!({"id": "u"})).await.ok();
+    assert_eq!(it.upstream.requests().len(), 2);
+    assert_eq!(session.stream_status("DELETE").await, 204);
+    assert_eq!(session.status("retrieve-user", json!({"id": "u"})).await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,8 +11,7 @@ use rmcp::{
     transport::streamable_http_server::session::{SessionManager, local::LocalSessionManager},
 };
 
-/// The header that names a session.
-const SESSION: &str = "mcp-session-id";
+use super::owner::SESSION;
 
 /// A request of a session that isn't answered yet. Dropping it cancels the request.
 pub(super) struct Unanswered {

@@ -27,9 +27,10 @@ use tokio_util::{
 use super::{
     abandon::Unanswered,
     message::{self, MAX_REQUEST, Message},
+    owner::Owners,
     server::{ASKING, Server, Surface},
 };
-use crate::callers;
+use crate::callers::{self, Identity};
 
 /// A legacy session that nobody uses is closed after this time. Long enough for a person to think between two calls of a chat (the
 /// library's 5 minutes are not: a client would have to initialize anew in the middle of a conversation), short enough that the
@@ -41,6 +42,7 @@ const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 pub(super) struct Endpoint {
     service: StreamableHttpService<Server, LocalSessionManager>,
     sessions: Arc<LocalSessionManager>,
+    owners: Owners,
     /// The POST requests whose answer isn't sent to the end. Not the GET requests: those of legacy sessions last as long as these.
     answering: TaskTracker,
     closing: CancellationToken,
@@ -63,6 +65,7 @@ impl Endpoint {
                 transport(closed.clone()),
             ),
             sessions,
+            owners: Owners::new(),
             answering,
             closing,
             closed,
@@ -75,15 +78,23 @@ impl Endpoint {
     }
 
     /// Answers a request.
-    pub(super) async fn answer(&self, request: Request) -> Response {
+    pub(super) async fn answer(&self, mut request: Request) -> Response {
         if self.closed.is_cancelled() {
             return (StatusCode::SERVICE_UNAVAILABLE, "this endpoint is closed").into_response();
         }
-        if request.method() != Method::POST {
-            return self.service.handle(request).await.map(Body::new);
-        }
-        let answering = self.answering.token();
         let identity = callers::identity(request.extensions());
+        self.owners.untag(request.headers_mut(), &identity);
+        let mut response = match *request.method() {
+            Method::POST => self.post(request, identity.clone()).await,
+            Method::DELETE => ended(self.service.handle(request).await.map(Body::new)),
+            _ => self.service.handle(request).await.map(Body::new),
+        };
+        self.owners.tag(response.headers_mut(), &identity);
+        response
+    }
+
+    async fn post(&self, request: Request, identity: Identity) -> Response {
+        let answering = self.answering.token();
         let message = match Message::read(request).await {
             Ok(message) => message,
             Err(refused) => return refused,
@@ -97,6 +108,14 @@ impl Endpoint {
         let response = message::explain(response, &headers, message.id);
         response.map(|body| Body::new(Tracked { body, unanswered, _answering: answering }))
     }
+}
+
+/// A session that is ended has ended, and is not going to (202): there are clients that take the library's word for a failure.
+fn ended(mut response: Response) -> Response {
+    if response.status() == StatusCode::ACCEPTED {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
 }
 
 /// Whether an answer goes on after its head. What is said at once, a refusal, is an answer already.

@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod instructions;
 mod message;
+mod owner;
 mod page;
 mod prompts;
 mod reply;

@@ -210,16 +210,15 @@ impl Session {
         ToolResult::of(&message(&self.post(&call(tool, arguments)).await)["result"])
     }
 
+    /// The session by what the library calls it, which isn't what a client gets.
+    pub fn without_tag(&self) -> Self {
+        let (id, _) = self.id.rsplit_once('.').expect("a tag");
+        Self { client: self.client.clone(), id: id.to_owned() }
+    }
+
     /// The same session in another client's hands.
     pub fn of(&self, client: Mcp) -> Self {
         Self { client, id: self.id.clone() }
-    }
-
-    /// Calls a tool and gives the answer's `error`: code and message.
-    pub async fn refused(&self, tool: &str, arguments: Value) -> (i64, String) {
-        let message = message(&self.post(&call(tool, arguments)).await);
-        let text = message["error"]["message"].as_str().unwrap_or_else(|| panic!("no error: {message}"));
-        (message["error"]["code"].as_i64().expect("a number"), text.to_owned())
     }
 
     /// Calls a tool and gives the status of the answer.
@@ -237,11 +236,23 @@ impl Session {
 
     /// Opens the stream on which the server speaks unasked.
     pub async fn stream(&self) -> Events {
-        let request = Request::get(&self.client.url)
+        Events::of(self.open("GET").await)
+    }
+
+    /// Asks for that stream, or for the session's end, and gives the status of the answer.
+    pub async fn stream_status(&self, method: &str) -> u16 {
+        self.open(method).await.status().as_u16()
+    }
+
+    async fn open(&self, method: &str) -> Response<Incoming> {
+        let request = Request::builder().method(method).uri(&self.client.url);
+        let request = request
             .header("accept", "text/event-stream")
             .header("mcp-session-id", &self.id)
             .header("mcp-protocol-version", LEGACY);
-        Events::of(self.client.http.open(request.body(Full::default()).expect("a request")).await)
+        let always = self.client.always.iter();
+        let request = always.fold(request, |request, (name, value)| request.header(name, value));
+        self.client.http.open(request.body(Full::default()).expect("a request")).await
     }
 
     /// Sends what isn't answered.

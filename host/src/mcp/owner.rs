@@ -1,0 +1,50 @@
+//! Whose a session is: what a client gets as its id is the library's, with a tag that only this process can make for this caller.
+//!
+//! In anybody else's hands the id is no session's. Nothing is kept for it.
+
+use axum::http::{HeaderMap, HeaderValue};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use ring::{hmac, rand::SystemRandom};
+
+use crate::callers::Identity;
+
+/// The field that names a session.
+pub(super) const SESSION: &str = "mcp-session-id";
+
+/// Makes the tags of an endpoint.
+pub(super) struct Owners(hmac::Key);
+
+impl Owners {
+    pub(super) fn new() -> Self {
+        Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has random numbers"))
+    }
+
+    /// Tags the id of a session that has begun.
+    pub(super) fn tag(&self, headers: &mut HeaderMap, identity: &Identity) {
+        if let Some(id) = headers.get_mut(SESSION) {
+            let text = id.to_str().expect("the library makes ids of letters and digits");
+            let tag = BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, &owned(text, identity)));
+            *id = HeaderValue::try_from(format!("{text}.{tag}")).expect("and a tag has no others but - and _");
+        }
+    }
+
+    /// Takes the tag off. Where it wasn't made for this caller, what is left names no session.
+    pub(super) fn untag(&self, headers: &mut HeaderMap, identity: &Identity) {
+        if let Some(tagged) = headers.get_mut(SESSION) {
+            *tagged = self.untagged(tagged, identity).unwrap_or(HeaderValue::from_static("nobody's"));
+        }
+    }
+
+    fn untagged(&self, tagged: &HeaderValue, identity: &Identity) -> Option<HeaderValue> {
+        let (id, tag) = tagged.to_str().ok()?.rsplit_once('.')?;
+        let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?;
+        hmac::verify(&self.0, &owned(id, identity), &tag).ok()?;
+        HeaderValue::from_str(id).ok()
+    }
+}
+
+/// All callers without a name are one: without callers, anybody may be anywhere tomorrow.
+fn owned(id: &str, identity: &Identity) -> Vec<u8> {
+    let name = identity.name().unwrap_or_default();
+    format!("{name}\n{id}").into_bytes()
+}
