@@ -1,10 +1,12 @@
-//! The narrow waist: every call of every door passes here. Validate the input, run the operation in a fresh instance, hand back
+//! The narrow waist: every call of every door passes here. Validate the input, see to it that who has to agree has agreed, run the operation in a fresh instance, hand back
 //! the reply.
 //!
 //! It treats all callers alike: REST, MCP and the command line make the same [`Invocation`] and render the same outcome. Whether a
 //! caller may call is decided before, and there is no invocation without the proof of it.
 
+mod confirm;
 mod optional;
+mod question;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
@@ -19,7 +21,10 @@ use crate::{
     failure::Failure,
 };
 
-pub use self::optional::{Request, complete, get_prompt, list_prompts, list_resources, list_templates, read_resource};
+pub use self::{
+    confirm::{Confirmed, agreed},
+    optional::{Request, complete, get_prompt, list_prompts, list_resources, list_templates, read_resource},
+};
 
 /// A call: which operation, with which input.
 #[derive(Clone, Debug)]
@@ -91,21 +96,22 @@ pub type Body = UnsyncBoxBody<Bytes, Failure>;
 ///
 /// # Errors
 /// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once. The plugin's
-/// questions are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
+/// questions, and the host's own, are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
-    let Invocation { permitted, input, dialogue, conditions } = invocation;
+    let Invocation { permitted, input, mut dialogue, conditions } = invocation;
     let (operation, caller) = (permitted.operation(), permitted.caller());
     let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
     let called = async {
         permitted.charge()?;
         let permit = plugin.admit().await?;
         operation.validate(&input)?;
+        let confirmed = confirm::confirm(operation, &input, &mut dialogue).map_err(|it| noted(it, abilities))?;
         let mut allowance = plugin.allowance(name, caller, dialogue);
         if plugin.passes_conditions() {
             allowance.conditions = conditions;
         }
-        let outcome = plugin.call(allowance, input.to_string(), permit).await;
-        outcome.map_err(|failure| noted(failure, abilities))
+        let outcome = plugin.call(allowance, input.to_string(), permit, confirmed).await;
+        outcome.map_err(|failure| noted(confirm::keep(operation, failure), abilities))
     };
     let outcome = called.instrument(tracing::info_span!("call", plugin = plugin.name(), operation = name)).await;
     outcome.inspect_err(|failure| count(plugin, failure))
@@ -142,6 +148,7 @@ fn log(failure: &Failure) {
         | Failure::Upstream { .. }
         | Failure::CannotAsk { .. }
         | Failure::Forbidden(_)
+        | Failure::NotConfirmed(_)
         | Failure::OverRate { .. } => tracing::debug!(reason, "the call failed"),
         Failure::InputRequired(_) => tracing::debug!("the call goes on when its questions are answered"),
         _ => tracing::warn!(reason, "the call failed"),

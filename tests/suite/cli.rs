@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    confirm,
     harness::{Http, M3TER, Upstream, fixture, path, within_patience},
     hot_load::document,
 };
@@ -280,6 +281,21 @@ async fn call_without_a_grant_says_what_to_add_and_an_upstreams_error_is_an_exit
         format!("[grants.thing]\nhosts = [\"http://upstream.test\"]\nupstreams.\"http://upstream.test\" = \"{to}\"\n");
     let shell = shell.file("airlock.toml", grant);
     shell.run(&["call", "thing.yaml", "getthing"]).await.check(4, &["{}"], &["the upstream answered with status 404"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_somebody_has_to_agree_to_wants_the_word_for_it() {
+    let upstream = Upstream::echo().await;
+    let shell = Shell::new()
+        .file("users.yaml", confirm::document("1"))
+        .file("airlock.toml", confirm::grant(&upstream, "'destructive'"));
+    let delete = ["call", "users.yaml", "deleteuser", "--arg", "id=7"];
+    let told = "not carried out: the grant wants somebody to agree to a call of deleteuser; if you do, add --yes";
+    shell.run(&delete).await.check(2, &[], &[told]);
+    assert_eq!(upstream.texts(), [""; 0]);
+    shell.run(&[&delete[..], &["--yes"]].concat()).await.check(0, &["/1/users/7"], &[]);
+    shell.run(&["call", "users.yaml", "getuser", "--arg", "id=7"]).await.check(0, &["/1/users/7"], &[]);
+    assert_eq!(upstream.requests().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

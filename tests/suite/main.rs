@@ -10,6 +10,7 @@ mod bad_input;
 mod callers;
 mod cancel;
 mod cli;
+mod confirm;
 mod conformance;
 mod crafted;
 mod crowd;

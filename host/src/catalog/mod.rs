@@ -185,6 +185,11 @@ impl OperationRef {
         &self.plugin.description().operations[self.index]
     }
 
+    /// Whether the grant wants somebody to agree to each call.
+    pub fn needs_agreement(&self) -> bool {
+        self.plugin.confirms(self.operation())
+    }
+
     /// Checks an input against the operation's schema.
     ///
     /// # Errors

@@ -15,8 +15,9 @@ use crate::{
     catalog::{Catalog, OperationRef},
     component::{Loader, Plugin},
     conditions::Conditions,
-    contract::{Content, Contents, Dialogue},
-    invoke::{Invocation, Reply, invoke},
+    contract::{Consent, Content, Contents, Dialogue},
+    failure::Failure,
+    invoke::{Invocation, Reply, agreed, invoke},
 };
 
 pub(super) async fn run(args: Call) -> Result<(), CliError> {
@@ -27,10 +28,24 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
     let operation = find(&catalog, &name, &args.operation)?;
     let input = input(&operation, &args)?;
     let caller = Caller { door: Door::Cli, peer: None, identity: Identity::trusted() };
-    let permitted = caller.may_call(operation).expect("who has the plugin's file may do everything with it");
-    let (dialogue, conditions) = (Dialogue::default(), Conditions::default());
-    let reply = invoke(Invocation { permitted, input, dialogue, conditions }).await?;
-    print(reply).await
+    let permitted = caller.may_call(operation.clone()).expect("who has the plugin's file may do everything with it");
+    let consent = match args.yes {
+        true => agreed(&operation),
+        false => Consent::Unasked,
+    };
+    let (dialogue, conditions) = (Dialogue { consent, ..Dialogue::default() }, Conditions::default());
+    let outcome = invoke(Invocation { permitted, input, dialogue, conditions }).await;
+    print(outcome.map_err(|failure| told(failure, &operation, consent))?).await
+}
+
+/// The failure, with what to add where that is all that is missing.
+fn told(failure: Failure, operation: &OperationRef, consent: Consent) -> CliError {
+    match (failure, consent) {
+        (Failure::CannotAsk { .. }, Consent::Unasked) if operation.needs_agreement() => {
+            CliError::NotAgreed { operation: operation.operation().name.clone() }
+        }
+        (failure, _) => failure.into(),
+    }
 }
 
 async fn load(args: &Call) -> Result<Plugin, CliError> {

@@ -67,7 +67,8 @@ enum Verb {
     /// Call one operation of a document or component
     #[command(after_help = "Examples:
   airlock call m3ter-orgusers.yaml listorgusers --arg orgId=3c9f1d52 --arg pageSize=10
-  airlock call m3ter-orgusers.yaml putorguser --input '{\"orgId\": \"o\", \"id\": \"u\", \"body\": {\"version\": 1}}'")]
+  airlock call m3ter-orgusers.yaml putorguser --input '{\"orgId\": \"o\", \"id\": \"u\", \"body\": {\"version\": 1}}'
+  airlock call m3ter-orgusers.yaml adminresendtemppass --arg orgId=o --arg id=u --yes")]
     Call(Call),
     /// Make keys for callers
     #[command(
@@ -158,6 +159,9 @@ struct Call {
     /// The configuration with the plugin's grant; `airlock.toml` where none is named
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Agree to the call, where the grant wants somebody to
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Why a command failed.
@@ -169,6 +173,12 @@ pub enum CliError {
     /// The configuration can't be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The grant wants somebody to agree to the call. Who is at the command line does it by an argument.
+    #[error("not carried out: the grant wants somebody to agree to a call of {operation}; if you do, add --yes")]
+    NotAgreed {
+        /// The operation.
+        operation: String,
+    },
     /// A document or component is not right; the details are printed already.
     #[error("{0}")]
     Checked(String),
@@ -205,7 +215,7 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Checked(_) | Self::Load { .. } | Self::Io { .. } => 1,
-            Self::Usage(_) | Self::Config(_) => 2,
+            Self::Usage(_) | Self::Config(_) | Self::NotAgreed { .. } => 2,
             Self::Start(_) => 3,
             Self::Call(_) | Self::Upstream(_) => 4,
         })

@@ -2,6 +2,7 @@
 //!
 //! All of this happens once per plugin load; a plugin that isn't right in every respect never gets into the catalog.
 
+mod agreements;
 mod check;
 mod plugin;
 mod schema;
@@ -11,6 +12,7 @@ mod unfold;
 use std::{path::Path, sync::Arc, time::Duration};
 
 pub use self::{
+    agreements::{Agreements, BadTicket},
     check::{ContractFault, inspect},
     plugin::{Permit, Plugin},
 };
@@ -19,11 +21,11 @@ use tracing::Instrument;
 
 use crate::{
     conditions::Conditions,
-    contract::{Description, Dialogue},
+    contract::{Description, Dialogue, Operation},
     document::{self, Compiled, Diagnostic, Mode},
     egress::{self, Egress, GrantError},
     failure::Failure,
-    grant::{Grant, Limits},
+    grant::{Confirm, Grant, Limits},
     metrics::Metrics,
     sandbox::{Allowance, Guest, Sandbox},
 };
@@ -72,6 +74,15 @@ pub enum LoadError {
     /// The grant doesn't cover what the plugin needs.
     #[error(transparent)]
     Grant(#[from] GrantError),
+    /// The grant wants to have confirmed what the plugin doesn't have. It may be called otherwise in this version: then it would be
+    /// carried out unasked.
+    #[error("grants.{plugin}.confirm in airlock.toml: {}", unknown.join("; "))]
+    Confirm {
+        /// The plugin.
+        plugin: String,
+        /// What is wrong with each name.
+        unknown: Vec<String>,
+    },
 }
 
 /// What only the document runtime exports, see `wit/world.wit`: also once it has its plan.
@@ -107,6 +118,7 @@ impl Loader {
             lines: egress::needed_grant(name, &prepared.description.upstreams),
         })?;
         let egress = Egress::new(name, grant, &prepared.description.upstreams)?;
+        check_confirm(name, &grant.confirm, &prepared.description.operations)?;
         Ok(Plugin::new(Parts {
             name: name.to_owned(),
             description: prepared.description,
@@ -116,6 +128,7 @@ impl Loader {
             guest: prepared.guest,
             passes_conditions: prepared.is_document,
             egress,
+            confirm: grant.confirm.clone(),
             limits: grant.limits.clone(),
         }))
     }
@@ -184,6 +197,20 @@ fn describing(plugin: &str) -> Allowance {
         egress: None,
         dialogue: Dialogue::default(),
         limits,
+    }
+}
+
+/// Refuses a grant that wants to have confirmed what isn't there.
+fn check_confirm(plugin: &str, confirm: &Confirm, operations: &[Operation]) -> Result<(), LoadError> {
+    let names = || operations.iter().map(|it| it.name.as_str());
+    let unknown = confirm.unknown(operations).map(|name| match document::nearest(name, names()) {
+        Some(near) => format!("no such operation: {name}; did you mean {near}?"),
+        None => format!("no such operation: {name}; there are: {}", names().collect::<Vec<_>>().join(", ")),
+    });
+    let unknown: Vec<String> = unknown.collect();
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(LoadError::Confirm { plugin: plugin.to_owned(), unknown }),
     }
 }
 

@@ -5,18 +5,18 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::schema::Schemas;
+use super::{agreements::Agreements, schema::Schemas};
 use crate::{
     caller::Caller,
     conditions::Conditions,
     contract::{
-        Description, Dialogue, FilledIn, Link, Offers, Prompt, PromptMessages, Resource, ResourceTemplate, Subject,
-        Suggestions,
+        Description, Dialogue, FilledIn, Link, Offers, Operation, Prompt, PromptMessages, Resource, ResourceTemplate,
+        Subject, Suggestions,
     },
     egress::Egress,
     failure::Failure,
-    grant::Limits,
-    invoke::Reply,
+    grant::{Confirm, Limits},
+    invoke::{Confirmed, Reply},
     metrics::Metrics,
     sandbox::{Allowance, Guest, Sandbox},
 };
@@ -34,6 +34,8 @@ pub struct Plugin {
     guest: Guest,
     passes_conditions: bool,
     egress: Arc<Egress>,
+    confirm: Confirm,
+    agreements: Agreements,
     limits: Limits,
     permits: Arc<Semaphore>,
     queue: Semaphore,
@@ -52,6 +54,7 @@ pub(super) struct Parts {
     pub(super) guest: Guest,
     pub(super) passes_conditions: bool,
     pub(super) egress: Egress,
+    pub(super) confirm: Confirm,
     pub(super) limits: Limits,
 }
 
@@ -66,6 +69,8 @@ impl Plugin {
             guest: parts.guest,
             passes_conditions: parts.passes_conditions,
             egress: Arc::new(parts.egress),
+            confirm: parts.confirm,
+            agreements: Agreements::new(),
             permits: Arc::new(Semaphore::new(parts.limits.concurrency)),
             queue: Semaphore::new(parts.limits.queue),
             limits: parts.limits,
@@ -139,6 +144,16 @@ impl Plugin {
         self.passes_conditions
     }
 
+    /// Whether the grant wants somebody to agree to each call of an operation.
+    pub fn confirms(&self, operation: &Operation) -> bool {
+        self.confirm.covers(operation)
+    }
+
+    /// What somebody has agreed to, call by call.
+    pub fn agreements(&self) -> &Agreements {
+        &self.agreements
+    }
+
     /// What one call may use, whatever it is that is called.
     pub fn allowance(&self, operation: &str, caller: &Caller, dialogue: Dialogue) -> Allowance {
         Allowance {
@@ -152,11 +167,18 @@ impl Plugin {
         }
     }
 
-    /// Runs the allowance's operation in a fresh instance. The permit is held until the reply's body has been read or dropped.
+    /// Runs the allowance's operation in a fresh instance, by the proof that it may be carried out. The permit is held until the
+    /// reply's body has been read or dropped.
     ///
     /// # Errors
     /// Every way in which a call can fail, for this function and those below.
-    pub async fn call(&self, allowance: Allowance, input: String, permit: Permit) -> Result<Reply, Failure> {
+    pub async fn call(
+        &self,
+        allowance: Allowance,
+        input: String,
+        permit: Permit,
+        _: Confirmed,
+    ) -> Result<Reply, Failure> {
         let reply = self.sandbox.call(&self.guest, allowance, input).await?;
         Ok(reply.holding(permit))
     }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Reader,
+    confirm::RawConfirm,
     outbound::{RawRetries, RawTls},
 };
 use crate::{
@@ -62,6 +63,7 @@ pub(super) struct RawGrant {
     retries: RawRetries,
     #[serde(default)]
     tls: RawTls,
+    confirm: Option<RawConfirm>,
     #[serde(default)]
     limits: RawLimits,
 }
@@ -165,6 +167,7 @@ impl Reader {
             redirects: self.redirects(key, raw.redirects),
             retries: self.retries(&format!("{key}.retries"), raw.retries),
             tls: self.tls(&format!("{key}.tls"), &raw.tls),
+            confirm: self.confirm(&format!("{key}.confirm"), raw.confirm),
             limits: self.limits(&format!("{key}.limits"), &raw.limits),
         }
     }

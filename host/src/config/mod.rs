@@ -5,6 +5,7 @@
 //! loading, not the host from starting.
 
 mod callers;
+mod confirm;
 mod grant;
 mod outbound;
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Content, Events, Message};
+use super::{Consent, Content, Events, Message};
 
 /// The caller's side of a call: what its client can be asked, what it has answered, and what it wants to hear meanwhile. By default
 /// it can't be asked and hears nothing.
@@ -19,6 +19,8 @@ pub struct Dialogue {
     /// The state of the call before, as the plugin gave it: whoever lets it out of the process sees to it that it comes back unchanged,
     /// for the same call of the same caller.
     pub state: Option<String>,
+    /// How far the call has come with a person's agreement.
+    pub consent: Consent,
     /// What it wants to hear.
     pub events: Events,
 }
@@ -47,13 +49,15 @@ impl fmt::Display for Abilities {
     }
 }
 
-/// What a plugin has to know before it can go on.
+/// What a plugin has to know before it can go on; or the host, before it begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Questions {
     /// The questions, each key once, at least one.
     pub questions: Vec<Question>,
     /// What the plugin wants to have back with the answers.
     pub state: Option<String>,
+    /// What the host wants to have back with them.
+    pub consent: Consent,
 }
 
 /// A question.
@@ -158,7 +162,7 @@ mod tests {
             (vec![roots(), sampling(), elicitation()], Abilities::NONE, "elicitation, sampling, roots"),
         ] {
             let questions = requests.into_iter().map(|request| Question { key: "a".to_owned(), request });
-            let questions = Questions { questions: questions.collect(), state: None };
+            let questions = Questions { questions: questions.collect(), state: None, consent: Consent::Unasked };
             assert_eq!(questions.lacking(abilities).to_string(), lacking);
         }
     }

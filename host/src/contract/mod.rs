@@ -2,6 +2,7 @@
 //!
 //! No validation here (`component::check` refuses bad descriptions) and no wire format: MCP, OpenAPI and WIT each convert by hand.
 
+mod consent;
 mod content;
 mod dialogue;
 mod events;
@@ -10,6 +11,7 @@ mod optional;
 use serde_json::Value;
 
 pub use self::{
+    consent::{Consent, Ticket, Unconfirmed},
     content::{Blob, Content, Contents, Link, Message, Resource, Role},
     dialogue::{Abilities, Answer, AnswerValue, Dialogue, Question, QuestionRequest, Questions, Root},
     events::{Event, Events, Level, Listener},

@@ -26,6 +26,7 @@ pub mod properties;
 mod tests;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub(crate) use report::nearest;
 
 use plan::Plan;
 use report::Report;

@@ -132,7 +132,7 @@ fn clip(text: String) -> String {
 }
 
 /// The name that was probably meant: at most a third of its letters wrong, the closest, the first of equals.
-fn nearest<'n>(written: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(written: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let written: Vec<char> = written.to_lowercase().chars().take(LONGEST_NAME).collect();
     let allowed = (written.len() / 3).max(1);
     names

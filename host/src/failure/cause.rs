@@ -16,6 +16,8 @@ pub enum Cause {
     InvalidInput,
     /// The operation has questions, and the caller can't be asked them.
     InputRequired,
+    /// Somebody had to agree to the call, and hasn't.
+    NotConfirmed,
     /// The mediator refused a request of the plugin.
     Denied,
     /// The upstream answered with an error.
@@ -58,11 +60,12 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in the order of every listing.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Forbidden,
         Self::TooManyCalls,
         Self::InvalidInput,
         Self::InputRequired,
+        Self::NotConfirmed,
         Self::Denied,
         Self::UpstreamError,
         Self::UpstreamUnavailable,
@@ -91,6 +94,7 @@ impl Cause {
             Self::TooManyCalls => "too-many-calls",
             Self::InvalidInput => "invalid-input",
             Self::InputRequired => "input-required",
+            Self::NotConfirmed => "not-confirmed",
             Self::Denied => "denied",
             Self::UpstreamError => "upstream-error",
             Self::UpstreamUnavailable => "upstream-unavailable",
@@ -121,6 +125,7 @@ impl From<&Failure> for Cause {
             Failure::OverRate { .. } => Self::TooManyCalls,
             Failure::InvalidInput(_) => Self::InvalidInput,
             Failure::InputRequired(_) | Failure::CannotAsk { .. } => Self::InputRequired,
+            Failure::NotConfirmed(_) => Self::NotConfirmed,
             Failure::Upstream { .. } => Self::UpstreamError,
             Failure::Egress(refusal) => Self::from(refusal),
             Failure::Unavailable(_) => Self::UpstreamUnavailable,

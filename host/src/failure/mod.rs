@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use self::cause::Cause;
 use crate::{
     callers::{Forbidden, seconds},
-    contract::{Abilities, Questions},
+    contract::{Abilities, Questions, Unconfirmed},
     egress::Refusal,
 };
 
@@ -30,10 +30,10 @@ pub enum Failure {
     /// The input doesn't conform to the operation's schema, or the plugin says that it can't be used.
     #[error("invalid input: {}", join(.0))]
     InvalidInput(Vec<InputProblem>),
-    /// The plugin has questions. The same call again, with the answers, may go on.
+    /// The plugin has questions, or the host has one. The same call again, with the answers, may go on.
     #[error("the operation asks something back first, and goes on when it has an answer")]
     InputRequired(Box<Questions>),
-    /// The plugin has questions that the caller can't be asked: `lacking` says what its client would have to be able to.
+    /// There are questions that the caller can't be asked: `lacking` says what its client would have to be able to.
     #[error(
         "the operation asks something back, which can't be asked here: call it over MCP, by a client that declares {lacking}"
     )]
@@ -41,6 +41,9 @@ pub enum Failure {
         /// What the client would have to be able to.
         lacking: Abilities,
     },
+    /// Somebody had to agree to the call, and hasn't. The plugin didn't run.
+    #[error("{0}")]
+    NotConfirmed(Unconfirmed),
     /// The plugin read an upstream's error and passes on what it said.
     #[error("the upstream answered with status {status}: {message}")]
     Upstream {

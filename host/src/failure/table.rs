@@ -10,7 +10,7 @@ use super::{Cause, Failure};
 use crate::{
     callers::{Effect, Forbidden, Rejection},
     cli::CliError,
-    contract::Abilities,
+    contract::{Abilities, Unconfirmed},
     egress::{Context, Egress, Excess, Fault, Patience, Refusal, TokenFault, Wait},
     grant::Grant,
     listen, mcp, rest,
@@ -38,6 +38,7 @@ async fn failures() -> Vec<Failure> {
         Failure::OverRate { retry_after: time },
         Failure::invalid_input(None, "no"),
         Failure::CannotAsk { lacking: Abilities::NONE },
+        Failure::NotConfirmed(Unconfirmed::Declined),
         Failure::Upstream { status: 404, message: text() },
         Failure::Busy { running: 1 },
         Failure::WallDeadline { limit: time },

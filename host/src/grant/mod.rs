@@ -1,8 +1,9 @@
-//! What an operator allows one plugin: destinations, addresses, methods, secrets, limits. Plain values, already validated.
+//! What an operator allows one plugin: destinations, addresses, methods, secrets, confirmations, limits. Plain values, already validated.
 //!
 //! `config` makes them from its file and the environment. The one thing that is read here is the file of a secret, in `source`.
 
 mod addresses;
+mod confirm;
 mod destination;
 mod limits;
 mod pattern;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 pub use self::{
     addresses::{Addresses, BadRange, parse_range},
+    confirm::Confirm,
     destination::{BadDestination, BadPath, Destination, Scheme},
     limits::Limits,
     pattern::{Hosts, Pattern},
@@ -44,6 +46,8 @@ pub struct Grant {
     pub retries: Retries,
     /// What is trusted beside the system's certificates, and who the plugin is to its upstreams.
     pub tls: Tls,
+    /// Which operations a person has to agree to.
+    pub confirm: Confirm,
     /// The limits of one call.
     pub limits: Limits,
 }

@@ -162,11 +162,11 @@ fn unasked<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Questions;
+    use crate::contract::{Consent, Questions};
 
     #[test]
     fn a_list_asks_nothing_back() {
-        let questions = Questions { questions: Vec::new(), state: None };
+        let questions = Questions { questions: Vec::new(), state: None, consent: Consent::Unasked };
         let asked: Result<(), _> = unasked(Err(Failure::InputRequired(Box::new(questions))));
         assert!(matches!(asked, Err(Failure::BadReply { .. })), "{asked:?}");
         let busy: Result<(), _> = unasked(Err(Failure::Busy { running: 1 }));

@@ -1,4 +1,4 @@
-//! A request that a plugin may answer by questions, from its first round to its last.
+//! A request that a plugin, or the host, may answer by questions, from its first round to its last.
 //!
 //! A modern client gets the questions as a result, and asks again with the answers: nothing is kept meanwhile. A session's client is
 //! asked while its request waits, without a running guest.
@@ -13,7 +13,7 @@ use rmcp::{
 
 use super::{
     Era, dialogue, events,
-    seal::{BadState, Occasion, Seal},
+    seal::{BadState, Kept, Occasion, Seal},
 };
 use crate::{
     caller::Caller,
@@ -71,11 +71,11 @@ impl Client<'_> {
         let mut answers = dialogue::answers(before.answers.unwrap_or_default())?;
         let opened = before.state.map(|it| self.seal.open(&it, occasion, SystemTime::now())).transpose();
         // Without a state, a plugin's questions travel with an empty one: their answers are for nobody else.
-        let mut state = opened.map_err(refuse)?.filter(|it| !it.is_empty());
+        let mut kept = opened.map_err(refuse)?.unwrap_or_default();
         for _ in 0..MAX_ROUNDS {
-            match (self.round(answers, state, &run).await, self.era) {
+            match (self.round(answers, kept, &run).await, self.era) {
                 (Err(Failure::InputRequired(questions)), Era::Modern) => {
-                    return Ok(match self.asks(&questions, occasion) {
+                    return Ok(match self.asks(*questions, occasion) {
                         Ok(asks) => Ended::Asks(asks),
                         Err(failure) => Ended::Done(Err(failure)),
                     });
@@ -85,7 +85,7 @@ impl Client<'_> {
                         Ok(requests) => self.ask(requests).await?,
                         Err(failure) => return Ok(Ended::Done(Err(failure))),
                     };
-                    state = questions.state;
+                    kept = Kept { state: questions.state, consent: questions.consent };
                 }
                 (Err(Failure::CannotAsk { lacking }), Era::Modern) => {
                     let capabilities = dialogue::capabilities(lacking);
@@ -104,21 +104,23 @@ impl Client<'_> {
     }
 
     /// One call of the plugin, whose events are told meanwhile.
-    async fn round<T, R>(&self, answers: Vec<Answer>, state: Option<String>, run: impl Fn(Dialogue) -> R) -> R::Output
+    async fn round<T, R>(&self, answers: Vec<Answer>, kept: Kept, run: impl Fn(Dialogue) -> R) -> R::Output
     where
         R: Future<Output = Result<T, Failure>>,
     {
         let (wanted, told) = events::wanted(&self.context.meta, self.era, self.log);
         let abilities = dialogue::abilities(self.context.client_capabilities());
-        let dialogue = Dialogue { abilities, answers, state, events: wanted };
+        let Kept { state, consent } = kept;
+        let dialogue = Dialogue { abilities, answers, state, consent, events: wanted };
         let telling = events::tell(told, &self.context.peer, self.context.meta.get_progress_token());
         let (outcome, ()) = tokio::join!(run(dialogue), telling);
         outcome
     }
 
-    fn asks(&self, questions: &Questions, occasion: Occasion<'_>) -> Result<InputRequiredResult, Failure> {
-        let state = self.seal.close(questions.state.as_deref().unwrap_or_default(), occasion, SystemTime::now());
-        Ok(InputRequiredResult::new(Some(dialogue::requests(questions)?), Some(state)))
+    fn asks(&self, questions: Questions, occasion: Occasion<'_>) -> Result<InputRequiredResult, Failure> {
+        let requests = dialogue::requests(&questions)?;
+        let kept = Kept { state: questions.state, consent: questions.consent };
+        Ok(InputRequiredResult::new(Some(requests), Some(self.seal.close(&kept, occasion, SystemTime::now()))))
     }
 
     /// Asks a session's client, one question after the other: to a person, more at once are a heap of windows.

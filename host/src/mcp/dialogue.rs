@@ -180,7 +180,7 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Message, Role};
+    use crate::contract::{Consent, Message, Role};
 
     #[test]
     fn a_client_can_be_asked_what_it_declares() {
@@ -201,7 +201,8 @@ mod tests {
     }
 
     fn asked(request: QuestionRequest) -> Result<Value, Failure> {
-        let questions = Questions { questions: vec![Question { key: "q".to_owned(), request }], state: None };
+        let questions = vec![Question { key: "q".to_owned(), request }];
+        let questions = Questions { questions, state: None, consent: Consent::Unasked };
         requests(&questions).map(|it| serde_json::to_value(it).expect("JSON")["q"].take())
     }
 

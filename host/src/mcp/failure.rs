@@ -21,7 +21,7 @@ pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
     let text = match failure {
         Failure::InvalidInput(problems) => invalid_input(problems),
         // Nothing has been done, and they say what to do.
-        Failure::Forbidden(_) | Failure::OverRate { .. } => failure.to_string(),
+        Failure::Forbidden(_) | Failure::OverRate { .. } | Failure::NotConfirmed(_) => failure.to_string(),
         Failure::Upstream { .. } => failure.to_string(),
         Failure::Egress(refusal) => refused(refusal, effects),
         Failure::Unavailable(_) | Failure::WallDeadline { .. } => {
@@ -96,6 +96,7 @@ mod tests {
     use super::*;
     use crate::{
         callers::{Effect, Forbidden},
+        contract::Unconfirmed,
         egress::{Excess, Fault, TokenFault, Wait},
         mcp::{Era, reply::tests::operation},
     };
@@ -136,6 +137,10 @@ mod tests {
             (
                 Failure::OverRate { retry_after: Duration::from_millis(300) },
                 "you are over your rate of calls; try again in 1 s",
+            ),
+            (
+                Failure::NotConfirmed(Unconfirmed::Declined),
+                "not carried out: the person who was asked said no; don't call again unless they ask for it",
             ),
             (
                 Failure::Upstream { status: 409, message: "exists".to_owned() },

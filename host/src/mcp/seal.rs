@@ -1,7 +1,8 @@
-//! A plugin's state while it is in a client's hands: sealed, so that it comes back as it went out, in time, for the same request of
-//! the same caller.
+//! What belongs to a request while it is in a client's hands, a plugin's state and how far an agreement has come: sealed, so that it
+//! comes back as it went out, in time, for the same request of the same caller.
 //!
-//! It isn't encrypted: the client may read it. Nothing is kept: the same seal may come back twice.
+//! It isn't encrypted: the client may read it. Nothing is kept: the same seal may come back twice. That an agreement is used once is
+//! seen to by those who use it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,9 +10,20 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::{hmac, rand::SystemRandom};
 use serde_json::Value;
 
+use crate::contract::{Consent, Ticket};
+
 /// How long a state can come back. An hour: a person may look something up before answering, but what was asked in the morning
 /// isn't confirmed in the evening.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// What is sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The plugin's state. None is the same as an empty one.
+    pub(super) state: Option<String>,
+    /// How far the request has come with a person's agreement.
+    pub(super) consent: Consent,
+}
 
 /// What seals the states of this process. Another process has another key: after a restart everything is asked anew.
 pub(super) struct Seal(hmac::Key);
@@ -44,25 +56,48 @@ impl Seal {
         Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has random numbers"))
     }
 
-    /// Seals a state: `<end of its life>.<state>.<tag>`, the latter two in base64.
-    pub(super) fn close(&self, state: &str, occasion: Occasion<'_>, now: SystemTime) -> String {
-        let text = format!("{}.{}", seconds(now + LIFETIME), BASE64_URL_SAFE_NO_PAD.encode(state));
+    /// Seals it: `<end of its life>.<consent>.<state>.<tag>`, the latter two in base64.
+    pub(super) fn close(&self, kept: &Kept, occasion: Occasion<'_>, now: SystemTime) -> String {
+        let state = BASE64_URL_SAFE_NO_PAD.encode(kept.state.as_deref().unwrap_or_default());
+        let text = format!("{}.{}.{state}", seconds(now + LIFETIME), written(kept.consent));
         let tag = hmac::sign(&self.0, &sealed(&text, occasion));
         format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// The state, if it is as it was sealed, for this occasion, and in time.
-    pub(super) fn open(&self, seal: &str, occasion: Occasion<'_>, now: SystemTime) -> Result<String, BadState> {
+    /// What was sealed, if it is as it was, for this occasion, and in time.
+    pub(super) fn open(&self, seal: &str, occasion: Occasion<'_>, now: SystemTime) -> Result<Kept, BadState> {
         let (text, tag) = seal.rsplit_once('.').ok_or(BadState)?;
         let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).map_err(|_| BadState)?;
         hmac::verify(&self.0, &sealed(text, occasion), &tag).map_err(|_| BadState)?;
-        let (end, state) = text.split_once('.').ok_or(BadState)?;
+        let (end, rest) = text.split_once('.').ok_or(BadState)?;
+        let (consent, state) = rest.split_once('.').ok_or(BadState)?;
         let end: u64 = end.parse().map_err(|_| BadState)?;
         if end < seconds(now) {
             return Err(BadState);
         }
         let state = BASE64_URL_SAFE_NO_PAD.decode(state).map_err(|_| BadState)?;
-        String::from_utf8(state).map_err(|_| BadState)
+        let state = String::from_utf8(state).map_err(|_| BadState)?;
+        Ok(Kept { state: Some(state).filter(|it| !it.is_empty()), consent: read(consent)? })
+    }
+}
+
+fn written(consent: Consent) -> String {
+    match consent {
+        Consent::Unasked => "unasked".to_owned(),
+        Consent::Asked(Ticket { book, number }) => format!("asked-{book}-{number}"),
+        Consent::Given(Ticket { book, number }) => format!("given-{book}-{number}"),
+    }
+}
+
+fn read(consent: &str) -> Result<Consent, BadState> {
+    let parts: Vec<&str> = consent.split('-').collect();
+    let number = |text: &str| text.parse().map_err(|_| BadState);
+    let ticket = |book, number_| Ok(Ticket { book: number(book)?, number: number(number_)? });
+    match parts[..] {
+        ["unasked"] => Ok(Consent::Unasked),
+        ["asked", book, number] => ticket(book, number).map(Consent::Asked),
+        ["given", book, number] => ticket(book, number).map(Consent::Given),
+        _ => Err(BadState),
     }
 }
 
@@ -102,11 +137,12 @@ mod tests {
             arguments: &arguments,
         };
         let (seal, now) = (Seal::new(), UNIX_EPOCH + Duration::from_secs(1_000_000));
-        let closed = seal.close("step 2: {}", occasion, now);
+        let kept = Kept { state: Some("step 2: {}".to_owned()), consent: Consent::Unasked };
+        let closed = seal.close(&kept, occasion, now);
         let open = |closed: &str, occasion, later| seal.open(closed, occasion, now + Duration::from_secs(later));
-        assert_eq!(open(&closed, occasion, 0).as_deref(), Ok("step 2: {}"));
-        assert_eq!(open(&closed, occasion, 3600).as_deref(), Ok("step 2: {}"));
-        assert_eq!(open(&closed, Occasion { arguments: &reordered, ..occasion }, 0).as_deref(), Ok("step 2: {}"));
+        assert_eq!(open(&closed, occasion, 0), Ok(kept.clone()));
+        assert_eq!(open(&closed, occasion, 3600), Ok(kept.clone()));
+        assert_eq!(open(&closed, Occasion { arguments: &reordered, ..occasion }, 0), Ok(kept));
 
         assert_eq!(open(&closed, occasion, 3601), Err(BadState));
         for another in [
@@ -120,9 +156,29 @@ mod tests {
         }
         let (text, tag) = closed.rsplit_once('.').expect("a tag");
         let longer_life = format!("9{text}.{tag}");
-        for tampered in ["", ".", text, &format!("{closed}-TAMPERED"), &format!("{closed}A"), &longer_life, tag] {
+        let agreed = closed.replace(".unasked.", ".given-0-0.");
+        for tampered in
+            ["", ".", text, &format!("{closed}-TAMPERED"), &format!("{closed}A"), &longer_life, &agreed, tag]
+        {
             assert_eq!(open(tampered, occasion, 0), Err(BadState), "{tampered}");
         }
         assert_eq!(Seal::new().open(&closed, occasion, now), Err(BadState), "another process");
+    }
+
+    #[test]
+    fn an_agreement_comes_back_as_it_went_out() {
+        let arguments = json!({});
+        let occasion = Occasion { caller: "c", method: "tools/call", plugin: "p", subject: "s", arguments: &arguments };
+        let (seal, now) = (Seal::new(), UNIX_EPOCH);
+        let ticket = Ticket { book: 1, number: 23 };
+        for consent in [Consent::Unasked, Consent::Asked(ticket), Consent::Given(ticket)] {
+            for state in [None, Some("a.b-c".to_owned())] {
+                let kept = Kept { state, consent };
+                assert_eq!(seal.open(&seal.close(&kept, occasion, now), occasion, now), Ok(kept));
+            }
+        }
+        for unreadable in ["", "given", "given-1", "given-1-2-3", "given--1-2", "given-x-1", "taken-1-2"] {
+            assert_eq!(read(unreadable), Err(BadState), "{unreadable}");
+        }
     }
 }

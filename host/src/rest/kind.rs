@@ -149,7 +149,7 @@ fn of_call(cause: Cause) -> Option<StatusCode> {
         Cause::UpstreamError => return None,
         Cause::InvalidInput => StatusCode::BAD_REQUEST,
         Cause::InputRequired => StatusCode::UNPROCESSABLE_ENTITY,
-        Cause::Forbidden | Cause::Denied => StatusCode::FORBIDDEN,
+        Cause::Forbidden | Cause::NotConfirmed | Cause::Denied => StatusCode::FORBIDDEN,
         Cause::TooManyCalls => StatusCode::TOO_MANY_REQUESTS,
         Cause::CpuDeadline
         | Cause::MemoryLimit
@@ -174,6 +174,7 @@ fn title_of_call(cause: Cause) -> &'static str {
         Cause::TooManyCalls => "The caller calls too often",
         Cause::InvalidInput => "The input can't be used",
         Cause::InputRequired => "The operation has questions",
+        Cause::NotConfirmed => "Nobody has agreed to the call",
         Cause::Denied => "A request of the plugin is not allowed",
         Cause::UpstreamError => "The upstream answered with an error",
         Cause::UpstreamUnavailable => "The upstream is unavailable",

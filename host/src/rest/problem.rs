@@ -244,7 +244,7 @@ mod tests {
     use super::*;
     use crate::{
         callers::{Effect, Forbidden},
-        contract::Abilities,
+        contract::{Abilities, Unconfirmed},
         egress::{Context, Egress, Excess, Fault as UpstreamFault, Patience, TokenFault, Wait},
         grant::Grant,
     };
@@ -288,6 +288,7 @@ mod tests {
             (egress(Refusal::RequestBroken), 502, "upstream-request-broken"),
             (egress(Refusal::RequestTooLarge { excess: Excess::Body(1) }), 502, "upstream-request-too-large"),
             (Failure::CannotAsk { lacking: Abilities::NONE }, 422, "input-required"),
+            (Failure::NotConfirmed(Unconfirmed::Declined), 403, "not-confirmed"),
             (Failure::Unavailable("its answer makes no sense".to_owned()), 502, "upstream-unavailable"),
             (Failure::WallDeadline { limit }, 504, "wall-deadline"),
             (Failure::CpuDeadline { limit, used: limit }, 500, "cpu-deadline"),

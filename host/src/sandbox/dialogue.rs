@@ -9,7 +9,7 @@ use super::{
     state::State,
 };
 use crate::{
-    contract::{Abilities, Answer, AnswerValue, Content, Message, Question, QuestionRequest, Questions},
+    contract::{Abilities, Answer, AnswerValue, Consent, Content, Message, Question, QuestionRequest, Questions},
     failure::Failure,
 };
 
@@ -77,7 +77,7 @@ pub(super) fn questions(it: wit::Questions, room: &mut Room) -> Result<Questions
         let key = convert::name(it.key)?;
         Ok(Question { key, request: request(it.request, room)? })
     });
-    Ok(Questions { questions: questions.collect::<Result<_, _>>()?, state: it.state })
+    Ok(Questions { questions: questions.collect::<Result<_, _>>()?, state: it.state, consent: Consent::Unasked })
 }
 
 fn request(it: wit::QuestionRequest, room: &mut Room) -> Result<QuestionRequest, Failure> {

@@ -122,7 +122,7 @@ impl Mcp {
     /// Begins a session, as clients up to 2025-11-25 do.
     pub async fn session(&self) -> Session {
         let params = json!({
-            "protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "airlock-tests", "version": "0"},
+            "protocolVersion": LEGACY, "capabilities": self.capabilities, "clientInfo": {"name": "airlock-tests", "version": "0"},
         });
         let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
         let answer = self.post(&[], &initialize).await;
@@ -224,6 +224,30 @@ impl Session {
     /// Calls a tool and gives the status of the answer.
     pub async fn status(&self, tool: &str, arguments: Value) -> u16 {
         self.post(&call(tool, arguments)).await.status
+    }
+
+    /// Calls a tool and answers what its user is asked meanwhile. Gives the questions and the result.
+    pub async fn answering(
+        &self,
+        tool: &str,
+        arguments: Value,
+        answer: impl Fn(&Value) -> Value,
+    ) -> (Vec<Value>, Value) {
+        let headers = [("mcp-session-id", self.id.clone()), ("mcp-protocol-version", LEGACY.to_owned())];
+        let request = self.client.build(&headers, &call(tool, arguments));
+        let mut events = Events::of(self.client.http.open(request).await);
+        let mut asked = Vec::new();
+        loop {
+            let mut message = events.next().await;
+            if message["method"] != "elicitation/create" {
+                assert!(message["error"].is_null(), "{message}");
+                return (asked, message["result"].take());
+            }
+            let answer = answer(&message["params"]);
+            let answered = self.post(&json!({"jsonrpc": "2.0", "id": message["id"], "result": answer})).await;
+            assert_eq!(answered.status, 202, "{answered:?}");
+            asked.push(message["params"].take());
+        }
     }
 
     /// Sends a request and gives the answer's `result`.
