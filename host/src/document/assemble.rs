@@ -134,12 +134,14 @@ fn output_schema<'a>(offer: &Offer<'a>) -> Option<&'a Json> {
     offer.exposure.output_schema.as_ref().or(offer.consumed.output_schema.as_ref())
 }
 
-/// What a tool's hints leave open follows from the method of the upstream request (RFC 9110).
+/// What a tool's hints leave open follows from the method of the upstream request (RFC 9110). What isn't said to be harmless counts as
+/// destructive, as MCP has it: a POST or PUT may write over what can't be restored.
 fn effects(method: &str, hints: Hints) -> Effects {
     let reads = matches!(method, "GET" | "HEAD" | "OPTIONS");
+    let read_only = hints.read_only.unwrap_or(reads);
     Effects {
-        read_only: hints.read_only.unwrap_or(reads),
-        destructive: hints.destructive.unwrap_or(method == "DELETE"),
+        read_only,
+        destructive: hints.destructive.unwrap_or(!read_only || method == "DELETE"),
         idempotent: hints.idempotent.unwrap_or(reads || matches!(method, "PUT" | "DELETE")),
         open_world: hints.open_world.unwrap_or(true),
     }

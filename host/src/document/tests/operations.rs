@@ -77,13 +77,20 @@ fn effects_follow_from_hints_and_method() {
     let expected =
         |read_only, destructive, idempotent, open_world| Effects { read_only, destructive, idempotent, open_world };
     assert_eq!(effects(&[], "get-user"), expected(true, false, true, true));
-    assert_eq!(effects(&[], "put"), expected(false, false, true, true));
+    assert_eq!(effects(&[], "put"), expected(false, true, true, true));
     let hints = "hints: {readOnly: false, destructive: true, idempotent: false, openWorld: false}";
     assert_eq!(effects(&[("hints: {readOnly: true}", hints)], "get-user"), expected(false, true, false, false));
+    for (hints, wanted) in [
+        ("hints: {readOnly: false}", expected(false, true, true, true)),
+        ("hints: {readOnly: false, destructive: false}", expected(false, false, true, true)),
+        ("hints: {destructive: true}", expected(true, true, true, true)),
+    ] {
+        assert_eq!(effects(&[("hints: {readOnly: true}", hints)], "get-user"), wanted, "{hints}");
+    }
     for (method, wanted) in [
         ("DELETE", expected(false, true, true, true)),
-        ("POST", expected(false, false, false, true)),
-        ("PATCH", expected(false, false, false, true)),
+        ("POST", expected(false, true, false, true)),
+        ("PATCH", expected(false, true, false, true)),
         ("HEAD", expected(true, false, true, true)),
     ] {
         let consumed = ("method: PUT\n              input", format!("method: {method}\n              input"));
