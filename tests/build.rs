@@ -3,11 +3,12 @@
 use std::{env, path::PathBuf, process::Command};
 
 /// The packages, and the environment variables under which the suite finds the components.
-const FIXTURES: [(&str, &str); 6] = [
+const FIXTURES: [(&str, &str); 7] = [
     ("fixture-conformance", "FIXTURE_CONFORMANCE"),
     ("fixture-hostile", "FIXTURE_HOSTILE"),
     ("fixture-describe-asks", "FIXTURE_DESCRIBE_ASKS"),
     ("fixture-describe-loops", "FIXTURE_DESCRIBE_LOOPS"),
+    ("fixture-neighbour", "FIXTURE_NEIGHBOUR"),
     ("fixture-other-world", "FIXTURE_OTHER_WORLD"),
     ("fixture-unknown-import", "FIXTURE_UNKNOWN_IMPORT"),
 ];

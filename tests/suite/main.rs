@@ -19,6 +19,7 @@ mod egress;
 mod hostile;
 mod hot_load;
 mod inbound;
+mod neighbour;
 mod openapi;
 mod originals;
 mod providers;

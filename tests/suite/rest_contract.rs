@@ -58,6 +58,10 @@ async fn what_a_request_depends_on_is_the_upstreams_to_decide() {
     let seen = upstream.requests();
     let tags: Vec<&[u8]> = seen.iter().map(|it| it.headers["if-match"].as_bytes()).collect();
     assert_eq!(tags, [b"\"v1\"", b"\"v0\""]);
+
+    // What is to be made anew must not be written over.
+    rest.raw("PUT", USER, &[json, ("if-none-match", "*")], "{}").await;
+    assert_eq!(upstream.requests().remove(0).headers["if-none-match"], "*");
 }
 
 #[tokio::test(flavor = "multi_thread")]

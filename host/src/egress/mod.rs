@@ -33,7 +33,7 @@ mod scrub;
 mod slot;
 mod spellings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 mod token;
 mod toml_lines;

@@ -166,4 +166,24 @@ mod tests {
             assert_eq!(names, expected, "{to}");
         }
     }
+
+    #[test]
+    fn a_condition_goes_where_the_change_goes() {
+        let sent = ["if-match", "if-modified-since", "if-none-match", "if-unmodified-since"];
+        for (to, without_body, expected) in [
+            ("https://api.example/x", false, &sent[..]),
+            ("https://other.example/x", false, &["if-match", "if-none-match", "if-unmodified-since"]),
+            // The change is made: what is read then has another version, and would be withheld or refused.
+            ("https://api.example/x", true, &[]),
+            ("https://other.example/x", true, &[]),
+        ] {
+            let headers = sent.iter().map(|name| (HeaderName::from_static(name), "\"1\"".parse().unwrap()));
+            let mut headers: HeaderMap = headers.collect();
+            let redirect = Redirect { method: Method::GET, uri: to.parse().unwrap(), without_body };
+            clean(&mut headers, &FROM.parse().unwrap(), &redirect);
+            let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, expected, "{to}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 mod answers;
 mod authentication;
 mod connections;
-mod fake;
+pub(crate) mod fake;
 mod hostile;
 mod log;
 mod properties;

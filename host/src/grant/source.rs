@@ -196,7 +196,10 @@ fn read_file(path: &Path) -> Result<Secret, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{
+        fs::Permissions,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     use super::*;
 
@@ -245,6 +248,9 @@ mod tests {
         let set_back = stored.stamp();
         assert!(set_back.is_fresh(SystemTime::now()));
         assert_ne!(set_back, longer);
+        // A file that nobody could read before has changed, though nothing in it has.
+        fs::set_permissions(&first, Permissions::from_mode(0o400)).unwrap();
+        assert_ne!(stored.stamp(), set_back);
         fs::remove_file(&link).unwrap();
         let gone = stored.stamp();
         assert_ne!(gone, longer);

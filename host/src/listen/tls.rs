@@ -137,11 +137,19 @@ fn read(files: &Files) -> Result<Arc<CertifiedKey>, BadFiles> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::{Door, Guard, Limits, Refusal, connection};
+    use axum::{Router, response::IntoResponse};
+    use http::HeaderMap;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
     use tempfile::TempDir;
-    use tokio::net::TcpListener;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::Instant,
+    };
     use tokio_rustls::TlsConnector;
+    use tokio_util::sync::CancellationToken;
 
     /// A certificate that vouches for itself, and its key.
     fn issue() -> (rcgen::Certificate, KeyPair) {
@@ -199,6 +207,28 @@ mod tests {
         assert!(trusts(&tls, &second).await);
         fs::remove_file(&files.key).unwrap();
         assert!(trusts(&tls, &second).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_has_the_time_of_a_first_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(&folder);
+        let (certificate, key) = issue();
+        replace(&files.certificate, &certificate.pem());
+        replace(&files.key, &key.serialize_pem());
+        let refuse = |_: &HeaderMap, refusal: &Refusal| (refusal.status(), refusal.to_string()).into_response();
+        let (guard, tls) = (Guard::new(Vec::new(), Vec::new()), Some(Arc::new(Tls::open(files).unwrap())));
+        let door = Arc::new(Door { router: Router::new(), guard, tls, refuse });
+        for said in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            client.write_all(said).await.unwrap();
+            let (theirs, peer) = listener.accept().await.unwrap();
+            let begin = Instant::now();
+            connection::open(theirs, peer, door.clone(), Limits::default(), CancellationToken::new()).await;
+            assert_eq!((Instant::now() - begin).as_secs(), Limits::default().first_head.as_secs(), "{said:?}");
+            assert!(!matches!(client.read(&mut [0]).await, Ok(1..)), "the connection is closed");
+        }
     }
 
     #[test]

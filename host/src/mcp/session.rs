@@ -109,3 +109,22 @@ async fn tell(peer: &Peer<RoleServer>, subscribed: BTreeSet<String>) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_subscribes_to_so_many_resources_and_to_no_endless_names() {
+        let session = Session::default();
+        let uri = |n: usize| format!("test://{n}");
+        (0..MAX_SUBSCRIPTIONS).for_each(|n| session.subscribes(uri(n)).expect("there is room"));
+        let full = session.subscribes(uri(MAX_SUBSCRIPTIONS)).expect_err("one too many");
+        assert!(full.message.contains("100 resources are subscribed to"), "{full:?}");
+        session.subscribes(uri(0)).expect("it is subscribed to already");
+        session.unsubscribes(&uri(0));
+        let long = session.subscribes("x".repeat(MAX_URI + 1)).expect_err("too long");
+        assert!(long.message.contains("longer than 2048 bytes"), "{long:?}");
+        session.subscribes("x".repeat(MAX_URI)).expect("there is room again");
+    }
+}

@@ -269,6 +269,19 @@ async fn a_plugin_that_is_not_loaded_has_no_endpoint() {
 }
 
 #[tokio::test]
+async fn a_subscription_is_to_so_many_resources_and_to_no_endless_names() {
+    let client = Client::new();
+    let uri = |n: usize| format!("test://{n}");
+    let mut uris: Vec<String> = (0..2000).map(uri).collect();
+    uris.insert(1, "x".repeat(session::MAX_URI + 1));
+    let wanted = json!({"resourceSubscriptions": uris});
+    let listening = client.modern("/mcp", "subscriptions/listen", json!({"notifications": wanted}));
+    let (answer, ()) = tokio::join!(listening, async { client.shutdown.cancel() });
+    let honoured: Vec<String> = (0..session::MAX_SUBSCRIPTIONS).map(uri).collect();
+    assert_eq!(answer.events()[0]["params"]["notifications"], json!({"resourceSubscriptions": honoured}));
+}
+
+#[tokio::test]
 async fn subscriptions_end_in_order_when_the_host_stops() {
     let client = Client::new();
     let wanted = json!({"toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": ["a:b"]});

@@ -247,3 +247,44 @@ impl WasiHttpHooks for Outbound {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Request, header};
+    use http_body_util::Empty;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        contract::Upstream,
+        egress::tests::fake::{Fake, Reply},
+        grant::{Destination, Grant},
+    };
+
+    #[tokio::test]
+    async fn what_the_caller_depends_on_is_said_in_the_first_request_alone() {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let upstream = Fake::start(|_| Reply::Answer(answer.to_vec())).await;
+        let base_url = upstream.url("");
+        let hosts = vec![Destination::parse(&base_url).expect("a destination").into()];
+        let declared = Upstream { base_url, methods: vec!["PUT".to_owned()], credentials: Vec::new() };
+        let egress = Egress::new("p", &Grant { hosts, ..Grant::default() }, &[declared]).expect("a grant");
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let context = Context { operation: "o".into(), caller: "c".into(), deadline };
+        let given = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static("*"))]);
+        let conditions = Conditions::of(&given);
+        let mut outbound = Outbound::new("p".into(), Some(Arc::new(egress)), context, conditions, 10);
+        for _ in 0..2 {
+            let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+            let request = Request::put(upstream.url("/x")).body(body).expect("a request");
+            let sent = outbound.send_request(request, None, Box::new(async { Ok(()) }));
+            assert!(Pin::from(sent).await.is_ok());
+        }
+        let requests = upstream.requests.lock().expect("no panic while held");
+        let conditional: Vec<bool> = requests.iter().map(|it| it.contains("if-none-match: *")).collect();
+        assert_eq!(conditional, [true, false], "{requests:?}");
+    }
+}

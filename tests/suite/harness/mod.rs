@@ -40,6 +40,7 @@ pub mod fixture {
     pub const HOSTILE: &[u8] = include_bytes!(env!("FIXTURE_HOSTILE"));
     pub const DESCRIBE_ASKS: &[u8] = include_bytes!(env!("FIXTURE_DESCRIBE_ASKS"));
     pub const DESCRIBE_LOOPS: &[u8] = include_bytes!(env!("FIXTURE_DESCRIBE_LOOPS"));
+    pub const NEIGHBOUR: &[u8] = include_bytes!(env!("FIXTURE_NEIGHBOUR"));
     pub const OTHER_WORLD: &[u8] = include_bytes!(env!("FIXTURE_OTHER_WORLD"));
     pub const UNKNOWN_IMPORT: &[u8] = include_bytes!(env!("FIXTURE_UNKNOWN_IMPORT"));
 }

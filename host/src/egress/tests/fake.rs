@@ -20,7 +20,7 @@ use tokio::{
 use crate::egress::connect::Resolve;
 
 /// What an upstream does with one request.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Answers and waits for the next request.
     Answer(Vec<u8>),
     /// Answers, maybe in part, and closes.
@@ -33,15 +33,15 @@ pub(super) enum Reply {
     Forever(Vec<u8>, Vec<u8>),
 }
 
-pub(super) struct Fake {
+pub(crate) struct Fake {
     pub(super) address: SocketAddr,
     connections: Arc<AtomicUsize>,
-    pub(super) requests: Arc<Mutex<Vec<String>>>,
+    pub(crate) requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Fake {
     /// An upstream that replies to the text of each request.
-    pub(super) async fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fake =
             Self { address: listener.local_addr().unwrap(), connections: Arc::default(), requests: Arc::default() };
@@ -63,7 +63,7 @@ impl Fake {
         Self::start(move |_| Reply::Answer(answer.clone())).await
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
