@@ -133,7 +133,7 @@ impl Host {
         let router = rest::router(catalog.clone(), callers.clone());
         host.serve(rest, limits, Door { router, guard: guard.clone(), tls: tls.clone(), refuse: rest::refuse });
         let gate = Gate::new(callers, config.listen.mcp_origin, scheme);
-        let router = mcp::router(catalog.clone(), gate, shutdown);
+        let router = mcp::router(catalog.clone(), config.mcp, gate, shutdown);
         host.serve(mcp, limits, Door { router, guard, tls, refuse: mcp::refuse });
         // Pages have no business here, but for those that the operator opens on the machine itself. In the clear: who asks for health
         // and metrics is next to the host, and knows no certificate of its public name.

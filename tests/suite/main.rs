@@ -25,6 +25,7 @@ mod originals;
 mod providers;
 mod rest_contract;
 mod sandbox;
+mod search;
 mod secrets;
 mod tls;
 mod tokens;

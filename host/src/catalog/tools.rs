@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::OperationRef;
-use crate::component::Plugin;
+use crate::{component::Plugin, contract::is_reserved_tool};
 
 /// Which tools a client sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,8 +37,10 @@ struct List {
 }
 
 impl Tools {
-    /// A plain name is one that no other plugin uses and that isn't the qualified name of any tool: a call for the one would reach
-    /// the other. Plugins' names hold no dots, so that no two qualified names are the same.
+    /// A plain name is one that no other plugin uses, that isn't the host's own, and that isn't the qualified name of any tool: a call
+    /// for the one would reach the other. Plugins' names hold no dots, so that no two qualified names are the same.
+    ///
+    /// Among a plugin's own tools all names are plain, unless one of them is the host's.
     pub(super) fn build(plugins: &[Arc<Plugin>]) -> Self {
         let mut users: HashMap<&str, usize> = HashMap::new();
         let mut qualified: HashSet<String> = HashSet::new();
@@ -48,17 +50,19 @@ impl Tools {
         }
         let mut scopes: HashMap<Scope, List> = HashMap::from([(Scope::All, List::default())]);
         for plugin in plugins {
+            let is_plain = |tool: &str| !is_reserved_tool(tool) && !qualified.contains(tool);
+            let name = |operation: &OperationRef, tool: &str, is_plain: bool| match is_plain {
+                true => tool.to_owned(),
+                false => qualify(operation, tool),
+            };
             let own = scopes.entry(Scope::Plugin(plugin.name().to_owned())).or_default();
+            let has_reserved = tools(plugin).any(|(_, tool)| is_reserved_tool(tool));
             for (operation, tool) in tools(plugin) {
-                own.push(tool.to_owned(), operation);
+                own.push(name(&operation, tool, !has_reserved || is_plain(tool)), operation);
             }
             let all = scopes.entry(Scope::All).or_default();
             for (operation, tool) in tools(plugin) {
-                let name = match users[tool] == 1 && !qualified.contains(tool) {
-                    true => tool.to_owned(),
-                    false => qualify(&operation, tool),
-                };
-                all.push(name, operation);
+                all.push(name(&operation, tool, users[tool] == 1 && is_plain(tool)), operation);
             }
         }
         Self(scopes)

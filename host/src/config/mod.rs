@@ -7,6 +7,7 @@
 mod callers;
 mod confirm;
 mod grant;
+mod mcp;
 mod outbound;
 
 use std::{
@@ -24,11 +25,13 @@ pub use self::callers::caller_name;
 use self::{
     callers::{RawCaller, RawIssuer},
     grant::{RawGrant, RawStored},
+    mcp::RawMcp,
 };
 use crate::{
     callers::Settings,
     grant::{Grant, Stored},
     listen::{self, HostName, Origin},
+    mcp::Listing,
 };
 
 /// The file that is read where none is named.
@@ -45,6 +48,8 @@ pub struct Config {
     pub grants: BTreeMap<String, Grant>,
     /// Who may call.
     pub callers: Settings,
+    /// Which tools MCP clients are listed.
+    pub mcp: Listing,
     /// What those who ask the control listener have to present; nothing by default.
     pub control_token: Option<Stored>,
 }
@@ -96,6 +101,7 @@ impl Default for Config {
             plugins: PathBuf::from("plugins.d"),
             grants: BTreeMap::new(),
             callers: Settings::default(),
+            mcp: Listing::default(),
             control_token: None,
         }
     }
@@ -163,6 +169,8 @@ struct RawConfig {
     #[serde(default)]
     listen: RawListen,
     #[serde(default)]
+    mcp: RawMcp,
+    #[serde(default)]
     plugins: RawPlugins,
     #[serde(default)]
     grants: BTreeMap<String, RawGrant>,
@@ -217,6 +225,7 @@ impl Reader {
             callers: self.callers(raw.callers, raw.issuers),
             control_token: control_token.and_then(|raw| self.stored("listen.control_token", raw)),
             listen: self.listen(raw.listen),
+            mcp: self.mcp(raw.mcp),
             plugins: self.folder.join(raw.plugins.dir.unwrap_or(default.plugins)),
             grants: grants
                 .map(|(plugin, raw)| {

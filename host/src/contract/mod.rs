@@ -96,6 +96,18 @@ pub fn is_reserved(path: &str) -> bool {
     RESERVED.into_iter().any(is_below)
 }
 
+/// The tool by which a client finds others.
+pub const SEARCH_TOOLS: &str = "search_tools";
+
+/// The tool by which a client calls those that it has found.
+pub const CALL_TOOL: &str = "call_tool";
+
+/// Whether a tool's name is the host's own: a plugin's of this name has the plugin's before it, always, so that it doesn't depend on
+/// how many others there are which of the two is meant.
+pub fn is_reserved_tool(name: &str) -> bool {
+    [SEARCH_TOOLS, CALL_TOOL].contains(&name)
+}
+
 /// One part of an HTTP request that fills one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {

@@ -51,6 +51,11 @@ pub(super) fn error(text: impl Into<String>) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
+/// A tool of the host's own was called wrongly.
+pub(super) fn misused(problem: String) -> CallToolResult {
+    error(invalid_input(&[InputProblem { parameter: None, message: problem }]))
+}
+
 fn invalid_input(problems: &[InputProblem]) -> String {
     let mut text = "invalid input; correct these arguments and call again:".to_owned();
     for InputProblem { parameter, message } in problems {

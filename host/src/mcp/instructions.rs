@@ -14,12 +14,21 @@ const MAX_TEXT: usize = 4 << 10;
 /// The most bytes of one plugin's summary: a few sentences, so that one plugin can't crowd out the others.
 const MAX_SUMMARY: usize = 400;
 
-/// The text for a caller, of those plugins of which there is something to call.
-pub(super) fn of(snapshot: &Snapshot, scope: &Scope, identity: &Identity) -> String {
-    write(snapshot.plugins_for(identity).map(|it| (it.name(), it.description())), scope)
+/// How a client gets at tools.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tools {
+    /// All are listed.
+    AreListed,
+    /// There are more than are listed.
+    AreFound,
 }
 
-fn write<'a>(plugins: impl Iterator<Item = (&'a str, &'a Description)>, scope: &Scope) -> String {
+/// The text for a caller, of those plugins of which there is something to call.
+pub(super) fn of(snapshot: &Snapshot, scope: &Scope, identity: &Identity, tools: Tools) -> String {
+    write(snapshot.plugins_for(identity).map(|it| (it.name(), it.description())), scope, tools)
+}
+
+fn write<'a>(plugins: impl Iterator<Item = (&'a str, &'a Description)>, scope: &Scope, tools: Tools) -> String {
     let entries: Vec<String> = plugins
         .filter(|(name, _)| match scope {
             Scope::All => true,
@@ -29,12 +38,19 @@ fn write<'a>(plugins: impl Iterator<Item = (&'a str, &'a Description)>, scope: &
         .collect();
     match entries.is_empty() {
         true => "No capability is loaded at the moment.".to_owned(),
-        false => join(&entries),
+        false => join(tools, &entries),
     }
 }
 
-fn join(entries: &[String]) -> String {
-    let mut text = "The tools belong to these capabilities:".to_owned();
+fn join(tools: Tools, entries: &[String]) -> String {
+    let mut text = match tools {
+        Tools::AreListed => "The tools belong to these capabilities:",
+        Tools::AreFound => {
+            "There are more tools than are listed: find them by search_tools and call them by call_tool. They belong to these \
+             capabilities:"
+        }
+    }
+    .to_owned();
     for (told, entry) in entries.iter().enumerate() {
         if text.len() + entry.len() > MAX_TEXT {
             text.push_str(&format!("\n- and {} more", entries.len() - told));
@@ -91,14 +107,14 @@ mod tests {
             (Scope::Plugin("metal".to_owned()), "The tools belong to these capabilities:\n- Metal (metal)"),
             (Scope::Plugin("gone".to_owned()), "No capability is loaded at the moment."),
         ] {
-            assert_eq!(write(plugins(), &scope), text);
+            assert_eq!(write(plugins(), &scope, Tools::AreListed), text);
         }
     }
 
     #[test]
     fn the_text_is_bounded() {
         let long = description("Title", &"ä".repeat(10_000));
-        let text = write((0..100).map(|_| ("name", &long)), &Scope::All);
+        let text = write((0..100).map(|_| ("name", &long)), &Scope::All, Tools::AreFound);
         assert!(text.len() < MAX_TEXT + 20, "{} bytes", text.len());
         assert!(text.ends_with("\n- and 91 more"), "{text}");
     }

@@ -4,6 +4,7 @@
 
 mod abandon;
 mod authorization;
+mod bm25;
 mod changes;
 mod complete;
 mod converse;
@@ -12,6 +13,7 @@ mod endpoint;
 mod events;
 mod failure;
 mod instructions;
+mod listing;
 mod message;
 mod owner;
 mod page;
@@ -19,16 +21,18 @@ mod prompts;
 mod reply;
 mod resources;
 mod seal;
+mod search;
 mod server;
 mod session;
 mod tool;
+mod tools;
 mod upstream;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, Weak},
 };
 
@@ -56,15 +60,15 @@ use crate::{
     listen::Refusal,
 };
 
-pub use self::authorization::Gate;
+pub use self::{authorization::Gate, listing::Listing};
 
 /// The router, for callers that are known. Once `shutdown` is cancelled, subscriptions end, calls in flight are answered, then sessions are closed.
 ///
 /// Which hosts and origins may ask is not looked at here: that has been done when a request arrives.
 ///
 /// Call it within a tokio runtime: it follows the catalog's changes.
-pub fn router(catalog: Arc<Catalog>, gate: Gate, shutdown: CancellationToken) -> Router {
-    let endpoints = Endpoints::open(catalog, shutdown.child_token());
+pub fn router(catalog: Arc<Catalog>, listing: Listing, gate: Gate, shutdown: CancellationToken) -> Router {
+    let endpoints = Endpoints::open(catalog, listing, shutdown.child_token());
     let served = Router::new().route("/mcp", any(all)).route("/mcp/{plugin}", any(one)).with_state(endpoints);
     gate.before(served)
 }
@@ -112,6 +116,8 @@ struct Endpoints {
 /// What every endpoint is made from.
 struct Common {
     catalog: Arc<Catalog>,
+    listing: Arc<Listing>,
+    /// A permit for each legacy session that may be open.
     sessions: Arc<Semaphore>,
     seal: Arc<Seal>,
     open: CancellationToken,
@@ -119,16 +125,16 @@ struct Common {
 
 impl Common {
     fn endpoint(&self, scope: Scope) -> Endpoint {
-        let (catalog, sessions, seal) = (self.catalog.clone(), self.sessions.clone(), self.seal.clone());
-        Endpoint::open(Surface::new(catalog, scope, sessions, seal, self.open.child_token()))
+        Endpoint::open(Surface::new(self, scope))
     }
 }
 
 impl Endpoints {
-    fn open(catalog: Arc<Catalog>, open: CancellationToken) -> Arc<Self> {
+    fn open(catalog: Arc<Catalog>, listing: Listing, open: CancellationToken) -> Arc<Self> {
         let changes = catalog.changes();
         let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
-        let common = Common { catalog, sessions, seal: Arc::new(Seal::new()), open: open.clone() };
+        let (listing, seal) = (Arc::new(listing), Arc::new(Seal::new()));
+        let common = Common { catalog, listing, sessions, seal, open: open.clone() };
         let endpoints = Arc::new(Self {
             all: common.endpoint(Scope::All),
             common,
@@ -162,13 +168,16 @@ impl Endpoints {
     }
 }
 
-/// Closes the endpoints of plugins that go.
+/// Closes the endpoints of plugins that go, and warns of pins that pin nothing.
 async fn follow(endpoints: Weak<Endpoints>, mut changes: watch::Receiver<u64>) {
-    while changes.changed().await.is_ok() {
-        let Some(endpoints) = endpoints.upgrade() else {
-            return;
-        };
+    let mut warned = BTreeSet::new();
+    while let Some(endpoints) = endpoints.upgrade() {
         endpoints.close_unloaded();
+        endpoints.common.listing.warn(&endpoints.common.catalog.snapshot(), &mut warned);
+        drop(endpoints);
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 

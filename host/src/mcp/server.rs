@@ -1,7 +1,6 @@
-//! The protocol's methods: tools from the catalog's snapshot, calls by way of `invoke`, word of changes.
+//! The protocol's methods: who asks, in which era, and whose business it is.
 //!
-//! Transport, sessions and versions are rmcp's; the looks of tools and results are `tool`'s, `reply`'s and `failure`'s; what plugins
-//! offer besides tools is `resources`' and `prompts`'.
+//! Transport, sessions and versions are rmcp's; tools are `tools`'s, what plugins offer besides is `resources`' and `prompts`'.
 
 use std::sync::Arc;
 
@@ -9,12 +8,11 @@ use http::request;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, CustomRequest,
-        CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
-        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-        ServerConfig, SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
-        UnsubscribeRequestParams,
+        CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
+        DiscoverResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -23,26 +21,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, Era,
-    authorization::Lacking,
+    Common, Era, Listing,
     changes::{Changes, tell},
     complete,
-    converse::{Before, Client, Ended},
+    converse::Client,
     events, failure, instructions,
     page::{Page, page},
-    prompts, reply, resources,
-    seal::{Occasion, Seal},
+    prompts, resources,
+    seal::Seal,
+    search::Indexes,
     session::{MAX_SUBSCRIPTIONS, MAX_URI, Session},
-    tool,
+    tools,
 };
 use crate::{
     caller::{Caller, Door},
-    callers::{self, Denied, Identity, Permitted, Reading},
-    catalog::{Catalog, OperationRef, Scope},
+    callers::{self, Identity, Reading},
+    catalog::{Catalog, Scope},
     component::Plugin,
-    conditions::Conditions,
-    failure::Failure,
-    invoke::{Invocation, invoke},
     listen,
 };
 
@@ -57,23 +52,28 @@ tokio::task_local! {
 
 /// What all requests and sessions of an endpoint share.
 pub(super) struct Surface {
-    catalog: Arc<Catalog>,
-    scope: Scope,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) scope: Scope,
+    pub(super) listing: Arc<Listing>,
+    pub(super) indexes: Indexes,
     sessions: Arc<Semaphore>,
     seal: Arc<Seal>,
     closing: CancellationToken,
 }
 
 impl Surface {
-    /// `sessions` has a permit for each legacy session that may be open.
-    pub(super) fn new(
-        catalog: Arc<Catalog>,
-        scope: Scope,
-        sessions: Arc<Semaphore>,
-        seal: Arc<Seal>,
-        closing: CancellationToken,
-    ) -> Self {
-        Self { catalog, scope, sessions, seal, closing }
+    /// One of these endpoints.
+    pub(super) fn new(common: &Common, scope: Scope) -> Self {
+        let Common { catalog, listing, sessions, seal, open } = common;
+        Self {
+            catalog: catalog.clone(),
+            scope,
+            listing: listing.clone(),
+            indexes: Indexes::default(),
+            sessions: sessions.clone(),
+            seal: seal.clone(),
+            closing: open.child_token(),
+        }
     }
 
     /// The plugins of the scope, in the order of every listing.
@@ -132,24 +132,12 @@ impl Server {
         }
     }
 
-    fn find(&self, name: &str, identity: &Identity) -> Result<OperationRef, ErrorData> {
-        let snapshot = self.surface.catalog.snapshot();
-        match snapshot.tool(&self.surface.scope, name, identity) {
-            Some(tool) => Ok(tool.operation.clone()),
-            None => Err(self.unknown(name, identity)),
-        }
-    }
-
-    fn unknown(&self, name: &str, identity: &Identity) -> ErrorData {
-        let snapshot = self.surface.catalog.snapshot();
-        let tools = snapshot.tools(&self.surface.scope, identity);
-        let names = tools.iter().map(|tool| tool.name.as_str());
-        ErrorData::invalid_params(tool::unknown(name, names), None)
-    }
-
     /// What the caller's plugins say of themselves.
     fn instructions(&self, identity: &Identity) -> String {
-        instructions::of(&self.surface.catalog.snapshot(), &self.surface.scope, identity)
+        let (snapshot, scope) = (self.surface.catalog.snapshot(), &self.surface.scope);
+        let found = self.surface.listing.is_exceeded_by(&snapshot.tools(scope, identity));
+        let listed = if found { instructions::Tools::AreFound } else { instructions::Tools::AreListed };
+        instructions::of(&snapshot, scope, identity, listed)
     }
 }
 
@@ -202,24 +190,13 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let era = Era::of(context.protocol_version().as_ref());
-        let snapshot = self.surface.catalog.snapshot();
-        let tools = snapshot.tools(&self.surface.scope, &asking(&context).identity);
-        let page = paged(&tools, |tool| tool.name.as_str(), request)?;
-        let rendered = page.items.iter();
-        let rendered = rendered.map(|it| tool::render(&it.name, it.operation.operation(), era));
-        let mut result = ListToolsResult::with_all_items(rendered.collect());
-        result.next_cursor = page.next;
-        Ok(result)
+        tools::list(&self.surface, &asking(&context).identity, era, request)
     }
 
-    /// Asked for by rmcp before each modern call, to compare `Mcp-Param-*` headers with the arguments. Only a schema that asks for
-    /// such headers is worth the copy.
+    /// Asked for by rmcp before each modern call, to compare `Mcp-Param-*` headers with the arguments.
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        let snapshot = self.surface.catalog.snapshot();
         let identity = ASKING.try_with(Identity::clone).unwrap_or_else(|_| Identity::nobody());
-        let operation = &snapshot.tool(&self.surface.scope, name, &identity)?.operation;
-        let operation = operation.operation();
-        tool::wants_headers(&operation.input_schema).then(|| tool::render(name, operation, Era::Modern))
+        tools::with_headers(&self.surface, &identity, name)
     }
 
     async fn call_tool(
@@ -228,17 +205,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let client = self.client(&context);
-        let identity = &client.caller.identity;
-        let operation = self.find(&request.name, identity)?;
-        let permitted = match client.caller.clone().may_call(operation.clone()) {
-            Ok(permitted) => permitted,
-            Err(Denied::Hidden) => return Err(self.unknown(&request.name, identity)),
-            Err(Denied::Forbidden(forbidden)) => {
-                note_lacking(&context, &forbidden.scopes);
-                return Ok(refuse(&operation, client.era, Failure::Forbidden(forbidden)).into());
-            }
-        };
-        unless_gone(&context, call(&client, permitted, request)).await?
+        unless_gone(&context, tools::call(&self.surface, &client, request)).await?
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -402,14 +369,6 @@ fn asking(context: &RequestContext<RoleServer>) -> Caller {
     }
 }
 
-/// Where other scopes would do, the answer to the request is to say so.
-fn note_lacking(context: &RequestContext<RoleServer>, scopes: &[String]) {
-    let lacking = context.extensions.get::<request::Parts>().and_then(|parts| parts.extensions.get::<Lacking>());
-    if let Some(lacking) = lacking.filter(|_| !scopes.is_empty()) {
-        lacking.note(scopes);
-    }
-}
-
 /// The methods whose parameters may be unreadable. Not those of sessions alone: without one there is no such method, whatever its
 /// parameters.
 const METHODS_WITH_PARAMETERS: [&str; 8] = [
@@ -423,36 +382,14 @@ const METHODS_WITH_PARAMETERS: [&str; 8] = [
     "tools/list",
 ];
 
-fn paged<'a, T>(
+/// A page of a list.
+pub(super) fn paged<'a, T>(
     items: &'a [T],
     name: impl Fn(&T) -> &str,
     request: Option<PaginatedRequestParams>,
 ) -> Result<Page<'a, T>, ErrorData> {
     let cursor = request.and_then(|request| request.cursor);
     page(items, name, cursor.as_deref()).map_err(|bad| ErrorData::invalid_params(bad.to_string(), None))
-}
-
-async fn call(
-    client: &Client<'_>,
-    permitted: Permitted,
-    request: CallToolRequestParams,
-) -> Result<CallToolResponse, ErrorData> {
-    let operation = permitted.operation();
-    let (plugin, subject) = (operation.plugin().name(), &operation.operation().name);
-    let input = Value::Object(request.arguments.unwrap_or_default());
-    let occasion = Occasion { caller: &client.name, method: "tools/call", plugin, subject, arguments: &input };
-    let before = Before { answers: request.input_responses, state: request.request_state };
-    let conforms = |result: &Value| operation.conforms(result);
-    let asked = asked(operation, &conforms, client.era);
-    let run = |dialogue| {
-        let (permitted, input) = (permitted.clone(), input.clone());
-        invoke(Invocation { permitted, input, dialogue, conditions: Conditions::default() })
-    };
-    Ok(match client.converse(occasion, before, run).await? {
-        Ended::Done(Ok(reply)) => reply::render(reply, asked).await.into(),
-        Ended::Done(Err(failed)) => failure::render(&failed, asked).into(),
-        Ended::Asks(asks) => asks.into(),
-    })
 }
 
 /// The work, which ends when nobody waits for it any more. Nobody reads the error: rmcp drops the answer to a cancelled request.
@@ -467,13 +404,4 @@ fn sealed_to(caller: &Caller) -> String {
         Some(name) => format!("caller {name}"),
         None => caller.to_string(),
     }
-}
-
-fn refuse(operation: &OperationRef, era: Era, failed: Failure) -> CallToolResult {
-    operation.plugin().failed(&failed);
-    failure::render(&failed, asked(operation, &|_| true, era))
-}
-
-fn asked<'a>(operation: &'a OperationRef, conforms: &'a (dyn Fn(&Value) -> bool + Sync), era: Era) -> Asked<'a> {
-    Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms, era }
 }

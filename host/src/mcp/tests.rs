@@ -41,7 +41,7 @@ impl Client {
     fn new() -> Self {
         let shutdown = CancellationToken::new();
         let gate = Gate::new(Arc::new(Callers::new(callers::Settings::default())), None, "http");
-        Self { router: router(Arc::new(Catalog::default()), gate, shutdown.clone()), shutdown }
+        Self { router: router(Arc::new(Catalog::default()), Listing::default(), gate, shutdown.clone()), shutdown }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {

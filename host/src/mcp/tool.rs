@@ -51,11 +51,14 @@ pub(super) fn wants_headers(schema: &Value) -> bool {
     properties.values().any(|it| it.get("x-mcp-header").is_some() || wants_headers(it))
 }
 
-/// What is said about a name that no tool has.
-pub(super) fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+/// What to do about a name that resembles none, where all tools are listed.
+pub(super) const LIST: &str = "list the tools to see their names";
+
+/// What is said about a name that no tool has: the nearest names or, where there is none that is near, what to do `elsewise`.
+pub(super) fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a str>, elsewise: &str) -> String {
     let quoted = quoted(name);
     match nearest(name, names).as_slice() {
-        [] => format!("unknown tool: {quoted}; list the tools to see their names"),
+        [] => format!("unknown tool: {quoted}; {elsewise}"),
         near => format!("unknown tool: {quoted}; the nearest names are {}", near.join(", ")),
     }
 }
@@ -176,7 +179,7 @@ mod tests {
             ("", "unknown tool: ; list the tools to see their names"),
             (&long, &cut),
         ] {
-            assert_eq!(unknown(name, names.into_iter()), text);
+            assert_eq!(unknown(name, names.into_iter(), LIST), text);
         }
     }
 }
