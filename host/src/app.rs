@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     callers::{self, Callers, Exposed},
-    catalog::{Catalog, Folder, FolderError},
+    catalog::{Catalog, Folder, FolderError, Places},
     component::Loader,
     config::Config,
     control::{self, Control, Manager},
@@ -105,7 +105,7 @@ impl Host {
         let catalog = Arc::new(Catalog::default());
         let metrics = Arc::new(Metrics::default());
         let folder = Arc::new(Folder::new(
-            config.plugins,
+            Places::folder(config.plugins),
             config.grants,
             Loader::new(Arc::new(sandbox)).counting(metrics.clone()),
             catalog.clone(),

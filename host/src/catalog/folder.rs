@@ -1,4 +1,5 @@
-//! The plugin folder: what is in it is what is loaded, soon after each change, without a restart.
+//! The plugin folder: what is in it is what is loaded, soon after each change, without a restart. Files that are named one by one are
+//! followed in the same way.
 //!
 //! A file that can't be loaded changes nothing but its status: the version that is running goes on. Half-written files, editors'
 //! ways of saving and removals that are the first half of a replacement are waited out. A file that is written with pauses longer
@@ -6,16 +7,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::RecommendedWatcher;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Catalog, Collision};
+use super::{
+    Catalog, Collision,
+    places::{Listing, Places, plugin_name},
+};
 use crate::{
     component::{LoadError, Loader, Source},
     grant::Grant,
@@ -37,6 +41,12 @@ const GRACE: Duration = Duration::from_millis(300);
 pub struct FolderError {
     path: PathBuf,
     reason: String,
+}
+
+impl FolderError {
+    pub(super) fn new(path: &Path, reason: &impl ToString) -> Self {
+        Self { path: path.to_owned(), reason: reason.to_string() }
+    }
 }
 
 /// What became of one file, for `/plugins`.
@@ -65,39 +75,33 @@ pub enum FileState {
 
 /// The plugin folder and what is known of its files.
 pub struct Folder {
-    path: PathBuf,
+    places: Places,
     grants: BTreeMap<String, Grant>,
     loader: Loader,
     catalog: Arc<Catalog>,
     metrics: Arc<Metrics>,
-    /// By file name. Locked for as long as a status takes to copy, never across a load.
-    files: Mutex<BTreeMap<String, FileStatus>>,
+    /// Locked for as long as a status takes to copy, never across a load.
+    files: Mutex<BTreeMap<PathBuf, FileStatus>>,
 }
 
-/// The plugin files that one look at the folder has found, by name. One that is there and can't be read is no file that is gone.
-type Listing = BTreeMap<String, io::Result<Vec<u8>>>;
-
-/// A plugin file's size. A component of a large runtime, such as Python's, is 40 MB.
-const MAX_FILE: u64 = 128 << 20;
-
 impl Folder {
-    /// The folder at `path`; nothing is read yet.
+    /// The plugin files of these places; nothing is read yet.
     pub fn new(
-        path: PathBuf,
+        places: Places,
         grants: BTreeMap<String, Grant>,
         loader: Loader,
         catalog: Arc<Catalog>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { path, grants, loader, catalog, metrics, files: Mutex::default() }
+        Self { places, grants, loader, catalog, metrics, files: Mutex::default() }
     }
 
-    /// The state of every plugin file, by name.
+    /// The state of every plugin file, by path.
     pub fn status(&self) -> Vec<FileStatus> {
         self.files().values().cloned().collect()
     }
 
-    fn files(&self) -> MutexGuard<'_, BTreeMap<String, FileStatus>> {
+    fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, FileStatus>> {
         self.files.lock().expect("no panic while held")
     }
 
@@ -108,27 +112,10 @@ impl Folder {
     pub async fn open(self: Arc<Self>) -> Result<impl Future<Output = ()> + use<>, FolderError> {
         // Watched before it is read: what changes in between is seen twice, not missed.
         let (events, changed) = mpsc::channel(1);
-        let watcher = self.watch(events)?;
-        let listing = self.list().map_err(|e| self.unusable(&e))?;
+        let watcher = self.places.watch(events)?;
+        let listing = self.places.list()?;
         self.apply(listing, &BTreeSet::new()).await;
         Ok(self.follow(watcher, changed))
-    }
-
-    fn watch(&self, events: mpsc::Sender<()>) -> Result<RecommendedWatcher, FolderError> {
-        let on_event = move |event: notify::Result<notify::Event>| {
-            let reading = event.is_ok_and(|event| event.kind.is_access());
-            if !reading {
-                // Full means that a change is announced already.
-                let _ = events.try_send(());
-            }
-        };
-        let mut watcher = notify::recommended_watcher(on_event).map_err(|e| self.unusable(&e))?;
-        watcher.watch(&self.path, RecursiveMode::NonRecursive).map_err(|e| self.unusable(&e))?;
-        Ok(watcher)
-    }
-
-    fn unusable(&self, reason: &impl ToString) -> FolderError {
-        FolderError { path: self.path.clone(), reason: reason.to_string() }
     }
 
     async fn follow(self: Arc<Self>, watcher: RecommendedWatcher, mut changed: mpsc::Receiver<()>) {
@@ -143,11 +130,11 @@ impl Folder {
     async fn look(&self) {
         let mut waited_for = BTreeSet::new();
         loop {
-            let listing = match self.list() {
+            let listing = match self.places.list() {
                 Ok(listing) => listing,
-                Err(e) => return tracing::error!("{}", self.unusable(&e)),
+                Err(unusable) => return tracing::error!("{unusable}"),
             };
-            let doubtful: BTreeSet<String> = self.doubtful(&listing).difference(&waited_for).cloned().collect();
+            let doubtful: BTreeSet<PathBuf> = self.doubtful(&listing).difference(&waited_for).cloned().collect();
             self.apply(listing, &doubtful).await;
             if doubtful.is_empty() {
                 return;
@@ -158,42 +145,22 @@ impl Folder {
     }
 
     /// Files that are gone or empty: the first half of a replacement, perhaps.
-    fn doubtful(&self, listing: &Listing) -> BTreeSet<String> {
+    fn doubtful(&self, listing: &Listing) -> BTreeSet<PathBuf> {
         let is_empty = |contents: &io::Result<Vec<u8>>| matches!(contents, Ok(bytes) if bytes.is_empty());
-        let empty = listing.iter().filter(|(_, contents)| is_empty(contents)).map(|(name, _)| name.clone());
+        let empty = listing.iter().filter(|(_, contents)| is_empty(contents)).map(|(path, _)| path.clone());
         self.removed(listing).into_iter().chain(empty).collect()
-    }
-
-    fn list(&self) -> io::Result<Listing> {
-        let mut files = Listing::new();
-        for entry in fs::read_dir(&self.path)? {
-            let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            if !is_plugin_file(name) {
-                continue;
-            }
-            match read(&path) {
-                // Gone since the folder was listed.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                contents => {
-                    files.insert(name.to_owned(), contents);
-                }
-            }
-        }
-        Ok(files)
     }
 
     /// Makes the catalog agree with the folder, but for the files in doubt. A change may end the reason why another file was
     /// refused: as long as something changes, all are looked at again.
-    async fn apply(&self, listing: Listing, doubtful: &BTreeSet<String>) {
-        let removed: Vec<String> = self.removed(&listing).into_iter().filter(|name| !doubtful.contains(name)).collect();
+    async fn apply(&self, listing: Listing, doubtful: &BTreeSet<PathBuf>) {
+        let removed: Vec<PathBuf> =
+            self.removed(&listing).into_iter().filter(|path| !doubtful.contains(path)).collect();
         for _ in 0..=listing.len() {
             let before = self.catalog.snapshot().generation();
             self.load_news(&listing, doubtful).await;
-            for name in &removed {
-                self.unload(name);
+            for path in &removed {
+                self.unload(path);
             }
             if self.catalog.snapshot().generation() == before {
                 break;
@@ -202,34 +169,32 @@ impl Folder {
         self.metrics.plugins(self.catalog.snapshot().plugins().len());
     }
 
-    async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<String>) {
-        for (name, contents) in listing {
+    async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<PathBuf>) {
+        for (path, contents) in listing {
             let version = version(contents);
-            if !doubtful.contains(name) && self.is_news(name, &version) {
-                self.load(name, version, contents, listing).await;
+            if !doubtful.contains(path) && self.is_news(path, &version) {
+                self.load(path, version, contents, listing).await;
             }
         }
     }
 
-    fn removed(&self, listing: &Listing) -> Vec<String> {
-        self.files().keys().filter(|name| !listing.contains_key(*name)).cloned().collect()
+    fn removed(&self, listing: &Listing) -> Vec<PathBuf> {
+        self.files().keys().filter(|path| !listing.contains_key(*path)).cloned().collect()
     }
 
     /// A version that isn't running: new, changed, or refused before for a reason that may be gone, such as a collision.
-    fn is_news(&self, name: &str, version: &str) -> bool {
+    fn is_news(&self, path: &Path, version: &str) -> bool {
         let generation = self.catalog.snapshot().generation();
-        self.files().get(name).is_none_or(|it| {
+        self.files().get(path).is_none_or(|it| {
             let is_refused = it.state != FileState::Loaded && it.generation != generation;
             it.version != version || is_refused
         })
     }
 
     /// Forgets a file. Its plugin goes too, unless another file has taken it over.
-    fn unload(&self, file: &str) {
-        let forgotten = self.files().remove(file);
-        let (Some(plugin), true) = (plugin_name(file), forgotten.is_some_and(|it| it.is_serving())) else {
-            return;
-        };
+    fn unload(&self, path: &Path) {
+        let Some(forgotten) = self.files().remove(path) else { return };
+        let Some(plugin) = plugin_name(&forgotten.file).filter(|_| forgotten.is_serving()) else { return };
         let is_taken_over = self.files().values().any(|it| it.is_serving() && plugin_name(&it.file) == Some(plugin));
         if !is_taken_over {
             self.catalog.remove(plugin);
@@ -237,15 +202,16 @@ impl Folder {
         }
     }
 
-    async fn load(&self, file: &str, version: String, contents: &io::Result<Vec<u8>>, listing: &Listing) {
-        let state = match self.replace(file, contents, listing).await {
+    async fn load(&self, path: &Path, version: String, contents: &io::Result<Vec<u8>>, listing: &Listing) {
+        let file = file_name(path);
+        let state = match self.replace(path, contents, listing).await {
             Ok(plugin) => {
                 tracing::info!(plugin, version, "plugin loaded");
                 FileState::Loaded
             }
             Err(e) => {
-                self.metrics.load_failed(file);
-                let was_serving = self.files().get(file).is_some_and(FileStatus::is_serving);
+                self.metrics.load_failed(&file);
+                let was_serving = self.files().get(path).is_some_and(FileStatus::is_serving);
                 if was_serving {
                     tracing::error!(file, version, "plugin not loaded, the version before it goes on: {e}");
                     FileState::Outdated(e.to_string())
@@ -256,21 +222,22 @@ impl Folder {
             }
         };
         let generation = self.catalog.snapshot().generation();
-        self.files().insert(file.to_owned(), FileStatus { file: file.to_owned(), state, version, generation });
+        self.files().insert(path.to_owned(), FileStatus { file, state, version, generation });
     }
 
     async fn replace(
         &self,
-        file: &str,
+        path: &Path,
         contents: &io::Result<Vec<u8>>,
         listing: &Listing,
     ) -> Result<String, ReplaceError> {
-        let name = plugin_name(file).ok_or(ReplaceError::Name)?;
-        if let Some(other) = self.twin(file, name, listing) {
+        let file = file_name(path);
+        let name = plugin_name(&file).ok_or(ReplaceError::Name)?;
+        if let Some(other) = self.twin(path, name, listing) {
             return Err(ReplaceError::Twin(other));
         }
         let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()))?;
-        let source = Source::from_contents(Path::new(file), contents.clone())?;
+        let source = Source::from_contents(path, contents.clone())?;
         let loader = self.loader.clone();
         let (name, grant) = (name.to_owned(), self.grants.get(name).cloned());
         // Compiling computes for a second: on a thread of its own, so that calls don't wait for it.
@@ -282,12 +249,12 @@ impl Folder {
         Ok(name)
     }
 
-    /// Another file in the folder that serves the same plugin name, such as `x.wasm` beside `x.yaml`.
-    fn twin(&self, file: &str, name: &str, listing: &Listing) -> Option<String> {
+    /// Another file that serves the same plugin name, such as `x.wasm` beside `x.yaml`.
+    fn twin(&self, path: &Path, name: &str, listing: &Listing) -> Option<PathBuf> {
         let files = self.files();
-        let mut others = files.values().filter(|it| it.file != file && it.is_serving());
-        let twin = others.find(|it| plugin_name(&it.file) == Some(name) && listing.contains_key(&it.file))?;
-        Some(twin.file.clone())
+        let mut others = files.iter().filter(|(other, it)| *other != path && it.is_serving());
+        let twin = others.find(|(other, it)| plugin_name(&it.file) == Some(name) && listing.contains_key(*other))?;
+        Some(twin.0.clone())
     }
 }
 
@@ -306,22 +273,18 @@ enum ReplaceError {
     Collision(#[from] Collision),
     #[error("can't be read: {0}")]
     Read(String),
-    #[error("not a plugin's name: expected letters, digits, - and _ before the ending; rename the file")]
+    #[error(
+        "not a plugin's name: expected letters, digits, - and _ before .yaml, .yml, .json or .wasm; rename the file"
+    )]
     Name,
-    #[error("{0} has the same plugin name: remove or rename one of the two files")]
-    Twin(String),
+    #[error("{} has the same plugin name: remove or rename one of the two files", .0.display())]
+    Twin(PathBuf),
     #[error("loading it failed by a fault of airlock, nothing else is touched: {0}")]
     Fault(String),
 }
 
-/// Only regular files: a pipe would be waited for.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let about = fs::metadata(path)?;
-    match about.len() {
-        _ if !about.is_file() => Err(io::Error::other("it is not a regular file")),
-        size if size > MAX_FILE => Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes"))),
-        _ => fs::read(path),
-    }
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn version(contents: &io::Result<Vec<u8>>) -> String {
@@ -342,51 +305,10 @@ async fn settle(changed: &mut mpsc::Receiver<()>) {
     }
 }
 
-/// A file that is meant as a plugin. Editors' hidden and backup files aren't.
-fn is_plugin_file(file: &str) -> bool {
-    let ending = file.rsplit_once('.').map(|(_, ending)| ending);
-    matches!(ending, Some("yaml" | "yml" | "json" | "wasm")) && !file.starts_with(['.', '#'])
-}
-
-/// The plugin that a file holds: its stem. `None` for a stem that is no name; a dot would make `<plugin>.<tool>` ambiguous.
-fn plugin_name(file: &str) -> Option<&str> {
-    let (stem, _) = file.rsplit_once('.').filter(|_| is_plugin_file(file))?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    stem.chars().all(is_name).then_some(stem)
-}
-
 /// Tells versions of a file apart; nothing relies on its strength.
 fn hash(contents: &[u8]) -> u64 {
     use std::hash::{DefaultHasher, Hasher};
     let mut hasher = DefaultHasher::new();
     hasher.write(contents);
     hasher.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plugin_name;
-
-    #[test]
-    fn plugin_files_are_told_from_editors_leavings() {
-        for (file, expected) in [
-            ("m3ter-orgusers.yaml", Some("m3ter-orgusers")),
-            ("a.b.wasm", None),
-            ("A_b-2.wasm", Some("A_b-2")),
-            ("x.yml", Some("x")),
-            ("x.json", Some("x")),
-            (".x.yaml.swp", None),
-            (".x.yaml", None),
-            ("#x.yaml", None),
-            ("x.yaml~", None),
-            ("x.yaml.tmp", None),
-            ("4913", None),
-            ("README.md", None),
-            ("a b.yaml", None),
-            ("a/b.yaml", None),
-            (".yaml", None),
-        ] {
-            assert_eq!(plugin_name(file), expected, "{file}");
-        }
-    }
 }

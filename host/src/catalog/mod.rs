@@ -4,6 +4,7 @@
 //! change. Loading plugins is `folder`'s job; running them is `invoke`'s.
 
 mod folder;
+mod places;
 mod routes;
 mod tools;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 
 pub use self::{
     folder::{FileState, FileStatus, Folder, FolderError},
+    places::Places,
     routes::{RouteMatch, Routed},
     tools::{Scope, Tool},
 };
