@@ -5,11 +5,12 @@ use crate::demo::{Demo, m3ter};
 
 pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
     let demo = Demo::start().await.map_err(|e| CliError::io("demo", e))?;
-    let mut config = demo.config();
+    let mut config = demo.config()?;
     addresses.apply_to(&mut config);
     let host = serve::start(config).await?;
     println!("{}", serve::addresses(&host));
     println!("plugins  {}  (edit a file: the change takes effect at once)", demo.plugins().display());
+    println!("config   {}  (for airlock mcp and airlock call)", demo.config_file().display());
     println!("\nTry it:");
     let organization = m3ter::ORGANIZATION;
     println!("  curl 'http://{}/v1/organizations/{organization}/users?pageSize=2'", host.rest);

@@ -7,22 +7,18 @@ pub mod metal;
 mod simulator;
 
 use std::{
-    collections::BTreeMap,
     fs,
     hash::{BuildHasher, RandomState},
     io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use axum::Router;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::{
-    config::Config,
-    grant::{Destination, Grant, Rewrite, Secret, Source},
-};
+use crate::config::{Config, ConfigError, DEFAULT_FILE};
 
 /// The plugins: the file's name, its contents, the API that it uses.
 const PLUGINS: [(&str, &[u8], Api); 3] = [
@@ -38,11 +34,9 @@ enum Api {
     Metal,
 }
 
-/// The simulators, running, and a folder with the plugins. Dropping it stops and removes both.
+/// The simulators, running, and a folder with the plugins and their grants. Dropping it stops and removes both.
 pub struct Demo {
     plugins: TempDir,
-    m3ter: Simulated,
-    metal: Simulated,
     _simulators: JoinSet<()>,
 }
 
@@ -63,12 +57,19 @@ impl Demo {
             fs::write(plugins.path().join(file), contents)?;
         }
         let mut simulators = JoinSet::new();
-        Ok(Self {
-            plugins,
-            m3ter: Simulated::start(&mut simulators, m3ter::router).await?,
-            metal: Simulated::start(&mut simulators, metal::router).await?,
-            _simulators: simulators,
-        })
+        let m3ter = Simulated::start(&mut simulators, m3ter::router).await?;
+        let metal = Simulated::start(&mut simulators, metal::router).await?;
+        let mut config = "[plugins]\ndir = \".\"\n".to_owned();
+        for (file, _, api) in PLUGINS {
+            let simulated = match api {
+                Api::M3ter => &m3ter,
+                Api::Metal => &metal,
+            };
+            fs::write(plugins.path().join(api.secret()), &simulated.token)?;
+            config.push_str(&grant(stem(file), api, simulated.address));
+        }
+        fs::write(plugins.path().join(DEFAULT_FILE), config)?;
+        Ok(Self { plugins, _simulators: simulators })
     }
 
     /// The folder with the plugins.
@@ -76,32 +77,45 @@ impl Demo {
         self.plugins.path()
     }
 
+    /// The file with the configuration.
+    pub fn config_file(&self) -> PathBuf {
+        self.plugins().join(DEFAULT_FILE)
+    }
+
     /// A configuration that serves the plugins against the simulators, on the default ports.
-    pub fn config(&self) -> Config {
-        Config {
-            plugins: self.plugins().to_owned(),
-            grants: PLUGINS.iter().map(|(file, _, api)| (stem(file), self.grant(*api))).collect(),
-            ..Config::default()
+    ///
+    /// # Errors
+    /// The file is gone.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        Config::read(&self.config_file())
+    }
+}
+
+impl Api {
+    fn origin(self) -> &'static str {
+        match self {
+            Self::M3ter => "https://api.m3ter.com",
+            Self::Metal => "https://api.equinix.com",
         }
     }
 
-    fn grant(&self, api: Api) -> Grant {
-        let (simulated, origin, secret) = match api {
-            Api::M3ter => (&self.m3ter, "https://api.m3ter.com", "M3TER_API_KEY"),
-            Api::Metal => (&self.metal, "https://api.equinix.com", "EQUINIX_API_KEY"),
-        };
-        let destination = |text: &str| Destination::parse(text).expect("written here");
-        let token = Source::value(Secret::new(simulated.token.clone()));
-        Grant {
-            hosts: vec![destination(origin).into()],
-            rewrites: vec![Rewrite {
-                from: destination(origin),
-                to: destination(&format!("http://{}", simulated.address)),
-            }],
-            secrets: BTreeMap::from([(secret.to_owned(), token)]),
-            ..Grant::default()
+    fn secret(self) -> &'static str {
+        match self {
+            Self::M3ter => "M3TER_API_KEY",
+            Self::Metal => "EQUINIX_API_KEY",
         }
     }
+}
+
+/// A grant that leads to a simulator. The file of the secret has the secret's name.
+fn grant(plugin: &str, api: Api, simulator: SocketAddr) -> String {
+    let (origin, secret) = (api.origin(), api.secret());
+    format!(
+        "\n[grants.{plugin}]\n\
+         hosts = [\"{origin}\"]\n\
+         upstreams.\"{origin}\" = \"http://{simulator}\"\n\
+         secrets.{secret} = {{ file = \"{secret}\" }}\n"
+    )
 }
 
 impl Simulated {
@@ -125,7 +139,7 @@ fn token() -> String {
     format!("demo-{:016x}{:016x}", random.hash_one(1), random.hash_one(2))
 }
 
-fn stem(file: &str) -> String {
+fn stem(file: &'static str) -> &'static str {
     let (stem, _) = file.rsplit_once('.').expect("written here");
-    stem.to_owned()
+    stem
 }
