@@ -44,7 +44,7 @@ enum Format {
 pub(super) fn default_filter(verb: &Verb) -> &'static str {
     match verb {
         // rmcp tells of each request's transport.
-        Verb::Serve(_) => "info,rmcp=warn",
+        Verb::Serve(_) | Verb::Mcp(_) => "info,rmcp=warn",
         _ => "warn",
     }
 }

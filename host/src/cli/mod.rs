@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod key;
 mod log;
+mod mcp;
 mod serve;
 
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -31,6 +32,7 @@ use crate::{
   airlock demo                                     two capabilities, simulated upstreams, no key, no network
   airlock check capability.yaml                    what is wrong with it, and the grant it needs
   airlock serve --config airlock.toml              serve the plugins of a folder
+  airlock mcp --config airlock.toml capability.yaml
   airlock call capability.yaml listusers --arg page=2
   airlock completions bash > /etc/bash_completion.d/airlock"
 )]
@@ -70,6 +72,11 @@ enum Verb {
   airlock call m3ter-orgusers.yaml putorguser --input '{\"orgId\": \"o\", \"id\": \"u\", \"body\": {\"version\": 1}}'
   airlock call m3ter-orgusers.yaml adminresendtemppass --arg orgId=o --arg id=u --yes")]
     Call(Call),
+    /// Serve documents and components over MCP on standard input and output, to the client that starts it
+    #[command(after_help = "Examples:
+  airlock mcp --config /etc/airlock/airlock.toml /srv/plugins
+  airlock mcp --config ~/airlock.toml ~/m3ter-orgusers.yaml ~/metal-users.yaml")]
+    Mcp(Mcp),
     /// Make keys for callers
     #[command(
         subcommand,
@@ -164,6 +171,16 @@ struct Call {
     yes: bool,
 }
 
+#[derive(Debug, Args)]
+struct Mcp {
+    /// Documents and components, and folders of them; their changes take effect at once
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The configuration with the plugins' grants; `airlock.toml` where none is named
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -240,16 +257,20 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     }
     log::start(&cli.log, log::default_filter(&cli.verb))?;
     let runtime = app::runtime().map_err(|e| CliError::io("async runtime", e))?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match cli.verb {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Demo(addresses) => demo::run(addresses).await,
             Verb::Build(args) => build::run(args).await,
             Verb::Check(args) => check::run(args).await,
             Verb::Call(args) => call::run(args).await,
+            Verb::Mcp(args) => mcp::run(args).await,
             Verb::Completions { .. } | Verb::Key(_) => unreachable!("done above"),
         }
-    })
+    });
+    // A thread may wait for standard input, which only the other end can make it stop.
+    runtime.shutdown_background();
+    done
 }
 
 /// The configuration of a named file, else of `airlock.toml`, else the defaults.

@@ -35,6 +35,13 @@ pub(super) fn addresses(host: &Host) -> String {
 
 /// Serves until the terminal or the service manager says stop, then lets calls in flight finish.
 pub(super) async fn stop_on_signal(host: Host) -> Result<(), CliError> {
+    signalled().await?;
+    host.stop().await;
+    Ok(())
+}
+
+/// Waits until the terminal or the service manager says stop.
+pub(super) async fn signalled() -> Result<(), CliError> {
     let on = |kind| signal(kind).map_err(|e| CliError::io("signal handler", e));
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
@@ -42,6 +49,5 @@ pub(super) async fn stop_on_signal(host: Host) -> Result<(), CliError> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    host.stop().await;
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::json::{self, Room};
 pub(super) const MAX_REQUEST: usize = 4 << 20;
 
 /// The longest id that is echoed with a refusal. Clients count, or send a UUID.
-const MAX_ID: usize = 256;
+pub(super) const MAX_ID: usize = 256;
 
 /// A message that was read: its body is JSON, or is said to be something else.
 pub(super) struct Message {
@@ -86,7 +86,10 @@ async fn collect(body: Body) -> Result<Bytes, Response> {
 }
 
 /// The id of a request, if it is readable.
-fn id_of(body: &[u8]) -> Result<Option<RequestId>, serde_json::Error> {
+///
+/// # Errors
+/// It isn't JSON.
+pub(super) fn id_of(body: &[u8]) -> Result<Option<RequestId>, serde_json::Error> {
     let json: &RawValue = serde_json::from_slice(body)?;
     let envelope: Option<Envelope<'_>> = serde_json::from_str(json.get()).ok();
     let id = envelope.filter(|it| it.method.is_some()).and_then(|it| it.id).filter(|id| id.get().len() <= MAX_ID);

@@ -1,4 +1,5 @@
-//! The MCP door: streamable HTTP at `/mcp` (the tools of all plugins) and `/mcp/{plugin}` (those of one).
+//! The MCP door: streamable HTTP at `/mcp` (the tools of all plugins) and `/mcp/{plugin}` (those of one), and standard input and
+//! output.
 //!
 //! It speaks the protocol and renders; what a call means is `invoke`'s, who calls and what they may is `callers`'. It loads no plugins.
 
@@ -13,6 +14,7 @@ mod endpoint;
 mod events;
 mod failure;
 mod instructions;
+mod line;
 mod listing;
 mod message;
 mod owner;
@@ -24,6 +26,7 @@ mod seal;
 mod search;
 mod server;
 mod session;
+mod stdio;
 mod tool;
 mod tools;
 mod upstream;
@@ -60,7 +63,7 @@ use crate::{
     listen::Refusal,
 };
 
-pub use self::{authorization::Gate, listing::Listing};
+pub use self::{authorization::Gate, listing::Listing, stdio::serve as serve_stdio};
 
 /// The router, for callers that are known. Once `shutdown` is cancelled, subscriptions end, calls in flight are answered, then sessions are closed.
 ///

@@ -359,8 +359,11 @@ impl ServerHandler for Server {
     }
 }
 
-/// Who asks. A message that came by no request is nobody's.
+/// Who asks. A message of which neither the door nor an HTTP request says so is nobody's.
 fn asking(context: &RequestContext<RoleServer>) -> Caller {
+    if let Some(caller) = context.extensions.get::<Caller>() {
+        return caller.clone();
+    }
     let parts = context.extensions.get::<request::Parts>();
     Caller {
         door: Door::Mcp,

@@ -1,0 +1,62 @@
+//! `airlock mcp`: plugins over MCP on standard input and output, for the client that has started the process, and for as long as it
+//! reads and writes there.
+//!
+//! Standard output is the protocol's; everything else is said on standard error.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{CliError, Mcp, check, config, serve::signalled};
+use crate::{
+    app::StartError,
+    catalog::{Catalog, FileState, Folder, Places},
+    component::{LoadError, Loader},
+    grant::Grant,
+    mcp,
+};
+
+pub(super) async fn run(args: Mcp) -> Result<(), CliError> {
+    let config = config(args.config)?;
+    let catalog = load(args.files, config.grants).await?;
+    let stop = CancellationToken::new();
+    let serving = mcp::serve_stdio(catalog, tokio::io::stdin(), tokio::io::stdout(), stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        signal = signalled() => signal?,
+    }
+    stop.cancel();
+    serving.await;
+    Ok(())
+}
+
+/// Loads the files and follows them. Whoever names a file wants it to be served: a client that found none of its tools would have
+/// nobody to ask why.
+async fn load(files: Vec<PathBuf>, grants: BTreeMap<String, Grant>) -> Result<Arc<Catalog>, CliError> {
+    for file in &files {
+        fs::metadata(file).map_err(|e| check::load_error(file, LoadError::Read(e)))?;
+    }
+    let catalog = Arc::new(Catalog::default());
+    let loader = Loader::new(Arc::new(check::sandbox()?));
+    let folder = Arc::new(Folder::new(Places::at(files), grants, loader, catalog.clone(), Arc::default()));
+    let following = folder.clone().open().await.map_err(StartError::from)?;
+    refuse_failed(&folder)?;
+    tokio::spawn(following);
+    Ok(catalog)
+}
+
+fn refuse_failed(folder: &Folder) -> Result<(), CliError> {
+    let files = folder.status();
+    let mut failed = 0;
+    for file in &files {
+        if let FileState::Failed(reason) = &file.state {
+            eprintln!("{}: {reason}", file.file);
+            failed += 1;
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        n => Err(CliError::Checked(format!("{n} of {} files can't be served", files.len()))),
+    }
+}
