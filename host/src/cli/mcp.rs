@@ -20,7 +20,7 @@ pub(super) async fn run(args: Mcp) -> Result<(), CliError> {
     let config = config(args.config)?;
     let catalog = load(args.files, config.grants).await?;
     let stop = CancellationToken::new();
-    let serving = mcp::serve_stdio(catalog, tokio::io::stdin(), tokio::io::stdout(), stop.clone());
+    let serving = mcp::serve_stdio(catalog, config.mcp, tokio::io::stdin(), tokio::io::stdout(), stop.clone());
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return Ok(()),

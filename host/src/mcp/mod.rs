@@ -127,6 +127,11 @@ struct Common {
 }
 
 impl Common {
+    fn new(catalog: Arc<Catalog>, listing: Listing, open: CancellationToken) -> Self {
+        let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
+        Self { catalog, listing: Arc::new(listing), sessions, seal: Arc::new(Seal::new()), open }
+    }
+
     fn endpoint(&self, scope: Scope) -> Endpoint {
         Endpoint::open(Surface::new(self, scope))
     }
@@ -135,9 +140,7 @@ impl Common {
 impl Endpoints {
     fn open(catalog: Arc<Catalog>, listing: Listing, open: CancellationToken) -> Arc<Self> {
         let changes = catalog.changes();
-        let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
-        let (listing, seal) = (Arc::new(listing), Arc::new(Seal::new()));
-        let common = Common { catalog, listing, sessions, seal, open: open.clone() };
+        let common = Common::new(catalog, listing, open.clone());
         let endpoints = Arc::new(Self {
             all: common.endpoint(Scope::All),
             common,

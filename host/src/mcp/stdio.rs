@@ -18,16 +18,12 @@ use rmcp::{
     service::ServerInitializeError,
     transport::sink_stream::SinkStreamTransport,
 };
-use tokio::{
-    io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
-    sync::Semaphore,
-};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    line,
-    seal::Seal,
-    server::{MAX_SESSIONS, Server, Surface},
+    Common, Listing, line,
+    server::{Server, Surface},
 };
 use crate::{
     caller::{Caller, Door},
@@ -43,14 +39,13 @@ const GRACE: Duration = Duration::from_secs(1);
 const UNWRITTEN: usize = 16;
 
 /// Serves the catalog to the client at the other end, until it closes its end or `stop` is cancelled. No call goes on afterwards.
-pub async fn serve<I, O>(catalog: Arc<Catalog>, input: I, output: O, stop: CancellationToken)
+pub async fn serve<I, O>(catalog: Arc<Catalog>, listing: Listing, input: I, output: O, stop: CancellationToken)
 where
     I: AsyncRead + Send + Unpin + 'static,
     O: AsyncWrite + Send + Unpin + 'static,
 {
     let closing = stop.child_token();
-    let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
-    let surface = Surface::new(catalog, Scope::All, sessions, Arc::new(Seal::new()), closing.clone());
+    let surface = Surface::new(&Common::new(catalog, listing, closing.clone()), Scope::All);
     let (messages, to_serve) = mpsc::channel(0);
     let (answers, to_write) = mpsc::channel(UNWRITTEN);
     let (read, write) = (read(BufReader::new(input), messages, answers.clone()), write(output, to_write));
@@ -167,7 +162,7 @@ mod tests {
     fn open(room: usize) -> (DuplexStream, DuplexStream, CancellationToken, impl Future<Output = ()>) {
         let ((input, client_in), (client_out, output)) = (duplex(1 << 16), duplex(room));
         let stop = CancellationToken::new();
-        let door = serve(Arc::default(), input, output, stop.clone());
+        let door = serve(Arc::default(), Listing::default(), input, output, stop.clone());
         (client_in, client_out, stop, door)
     }
 

@@ -221,6 +221,13 @@ impl Session {
         Self { client, id: self.id.clone() }
     }
 
+    /// Calls a tool and gives the answer's `error`: code and message.
+    pub async fn refused(&self, tool: &str, arguments: Value) -> (i64, String) {
+        let message = message(&self.post(&call(tool, arguments)).await);
+        let text = message["error"]["message"].as_str().unwrap_or_else(|| panic!("no error: {message}"));
+        (message["error"]["code"].as_i64().expect("a number"), text.to_owned())
+    }
+
     /// Calls a tool and gives the status of the answer.
     pub async fn status(&self, tool: &str, arguments: Value) -> u16 {
         self.post(&call(tool, arguments)).await.status
