@@ -72,12 +72,13 @@ fn row(failure: Failure) -> String {
 /// Requests that no call is made of. Over MCP those of the listener and of unknown callers have the same status and a text; the rest is
 /// REST's own.
 fn rows_of_faults() -> Vec<String> {
-    const SHARED: [&str; 9] = [
+    const SHARED: [&str; 10] = [
         "bad-host",
         "other-host",
         "foreign-origin",
         "slow-body",
         "head-too-large",
+        "no-place",
         "unauthenticated",
         "ambiguous-credentials",
         "insufficient-scope",
@@ -90,6 +91,7 @@ fn rows_of_faults() -> Vec<String> {
         listen::Refusal::ForeignOrigin { origin: String::new() },
         listen::Refusal::SlowBody { limit: deadline },
         listen::Refusal::HeadTooLarge { fields: 1 },
+        listen::Refusal::NoPlace { of_each: 1, of_all: 2 },
     ];
     let rejections =
         [Rejection::Missing, Rejection::Ambiguous, Rejection::NoRole { scopes: Vec::new() }, Rejection::NoKeys];

@@ -1,18 +1,27 @@
 //! Serves a door on a listener: who may ask, how long a slow client may take, and how the host stops without losing a request.
 //!
-//! What is served is the door's router's. It speaks HTTP/1.1, over TLS where the door has a certificate, and doesn't authenticate callers; the addresses of those
-//! who ask are in the extensions of their requests, as axum's `ConnectInfo<SocketAddr>`.
+//! What is served is the door's router's. It speaks HTTP/1.1 and HTTP/2, over TLS where the door has a certificate, and doesn't
+//! authenticate callers; the addresses of those who ask are in the extensions of their requests, as axum's `ConnectInfo<SocketAddr>`.
+//! What is behind it needn't know in which version it is asked.
 
 mod body;
 mod connection;
 mod cors;
 mod guard;
+mod head;
+mod http1;
+mod http2;
 mod limits;
 mod names;
+mod pace;
 mod places;
+mod preface;
 mod refusal;
+mod streams;
 mod tls;
 
+#[cfg(test)]
+mod http2_tests;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +38,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::places::Places;
+use self::{
+    connection::Visit,
+    places::{Places, Room},
+};
 pub(crate) use self::{guard::Guard, refusal::Refusal, tls::Tls};
 pub use self::{
     limits::Limits,
@@ -59,19 +71,19 @@ pub(crate) fn peer(extensions: &Extensions) -> Option<IpAddr> {
 pub(crate) async fn serve(mut listener: TcpListener, door: Door, limits: Limits, stop: CancellationToken) {
     let door = Arc::new(door);
     let mut connections = JoinSet::new();
-    let places = Places::new(limits.per_client);
+    let places = Places::new(limits.connections, limits.per_client);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            // axum's, which waits a second where the process has no file descriptor left.
-            (stream, peer) = Listener::accept(&mut listener), if connections.len() < limits.connections => {
+            (room, stream, peer) = accept(&mut listener, &places) => {
                 // An answer that waits for the delayed acknowledgement of its own head loses 40 ms.
                 let _ = stream.set_nodelay(true);
-                let Some(place) = places.take(peer.ip()) else {
+                let Some(place) = places.take(room, peer.ip()) else {
                     turn_away(&stream, peer, limits.per_client);
                     continue;
                 };
-                let serving = connection::open(stream, peer, door.clone(), limits, stop.clone());
+                let (door, places, stop, begun) = (door.clone(), places.clone(), stop.clone(), CancellationToken::new());
+                let serving = connection::open(stream, Visit { peer, door, limits, places, stop, begun });
                 connections.spawn(async move {
                     let _until_it_ends = place;
                     serving.await;
@@ -82,6 +94,14 @@ pub(crate) async fn serve(mut listener: TcpListener, door: Door, limits: Limits,
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Accepts a connection as soon as there is room for one.
+async fn accept(listener: &mut TcpListener, places: &Places) -> (Room, TcpStream, SocketAddr) {
+    let room = places.room().await;
+    // axum's, which waits a second where the process has no file descriptor left.
+    let (stream, peer) = Listener::accept(listener).await;
+    (room, stream, peer)
 }
 
 /// Closes a connection, and says why as far as that is possible at once. It waits for nothing: neither for the request nor for the

@@ -1,4 +1,5 @@
-//! How many connections each client has, so that one can't take all of them.
+//! How many places each client has, so that one can't take all of them. A connection takes one, and so does each stream of HTTP/2 in it:
+//! what a client holds of the host is the same, whether it opens many connections or many streams.
 //!
 //! Clients are told apart by their addresses. Behind one address there may be many: a proxy, a company.
 
@@ -8,26 +9,44 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 /// The places of all clients.
 #[derive(Clone)]
 pub(super) struct Places {
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
     of_each: usize,
+    of_all: Arc<Semaphore>,
 }
 
-/// A connection's place, free again when it is dropped.
+/// Room for one more client's place.
+pub(super) type Room = OwnedSemaphorePermit;
+
+/// A place, free again when it is dropped.
 pub(super) struct Place {
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
     client: IpAddr,
+    _room: Room,
 }
 
 impl Places {
-    pub(super) fn new(of_each: usize) -> Self {
-        Self { taken: Arc::default(), of_each }
+    pub(super) fn new(of_all: usize, of_each: usize) -> Self {
+        Self { taken: Arc::default(), of_each, of_all: Arc::new(Semaphore::new(of_all)) }
     }
 
-    /// A place for one more connection from this address, if its client has one left.
-    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+    /// Waits until there is room for somebody.
+    pub(super) async fn room(&self) -> Room {
+        self.of_all.clone().acquire_owned().await.expect("never closed")
+    }
+
+    /// A place for one more from this address, if there is room and its client has one left.
+    pub(super) fn take_now(&self, address: IpAddr) -> Option<Place> {
+        let room = self.of_all.clone().try_acquire_owned().ok()?;
+        self.take(room, address)
+    }
+
+    /// A place in this room for one more from this address, if its client has one left.
+    pub(super) fn take(&self, room: Room, address: IpAddr) -> Option<Place> {
         let client = client(address);
         let mut all = self.taken.lock().expect("no panic while held");
         let taken = all.entry(client).or_default();
@@ -35,7 +54,7 @@ impl Places {
             return None;
         }
         *taken += 1;
-        Some(Place { taken: self.taken.clone(), client })
+        Some(Place { taken: self.taken.clone(), client, _room: room })
     }
 }
 
@@ -60,6 +79,7 @@ fn client(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     #[test]
     fn clients_are_told_apart_by_what_they_can_choose() {
@@ -71,23 +91,35 @@ mod tests {
             ("2001:db8::1", "2001:db8:0:1::1", false),
             ("127.0.0.1", "::1", false),
         ] {
-            let places = Places::new(1);
-            let held = places.take(one.parse().unwrap());
+            let places = Places::new(10, 1);
+            let held = places.take_now(one.parse().unwrap());
             assert!(held.is_some());
-            assert_eq!(places.take(other.parse().unwrap()).is_none(), is_same, "{one} {other}");
+            assert_eq!(places.take_now(other.parse().unwrap()).is_none(), is_same, "{one} {other}");
         }
     }
 
     #[test]
     fn a_place_is_given_back_and_nothing_stays_behind() {
-        let places = Places::new(2);
+        let places = Places::new(10, 2);
         let address = IpAddr::from([192, 0, 2, 1]);
         for _ in 0..3 {
-            let (first, second) = (places.take(address), places.take(address));
-            assert!(first.is_some() && second.is_some() && places.take(address).is_none());
+            let (first, second) = (places.take_now(address), places.take_now(address));
+            assert!(first.is_some() && second.is_some() && places.take_now(address).is_none());
             drop(first);
-            assert!(places.take(address).is_some());
+            assert!(places.take_now(address).is_some());
         }
         assert_eq!(places.taken.lock().unwrap().len(), 0);
+        assert_eq!(places.of_all.available_permits(), 10);
+    }
+
+    #[tokio::test]
+    async fn all_clients_together_have_no_more_than_there_are() {
+        let places = Places::new(2, 2);
+        let [first, second, third] = [1, 2, 3].map(|it| IpAddr::from([192, 0, 2, it]));
+        let held = (places.take(places.room().await, first), places.take_now(second));
+        assert!(held.0.is_some() && held.1.is_some());
+        assert!(places.take_now(third).is_none() && places.room().now_or_never().is_none());
+        drop(held.0);
+        assert!(places.room().now_or_never().is_some() && places.take_now(third).is_some());
     }
 }

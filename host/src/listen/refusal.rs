@@ -8,7 +8,9 @@ use http::StatusCode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// It isn't clear for which host the request is.
-    #[error("expected one Host header, with a name or an address and perhaps a port")]
+    #[error(
+        "expected one host, in a Host header or over HTTP/2 in :authority, or the same in both: a name or an address, and perhaps a port"
+    )]
     BadHost,
     /// The request is for another host: a proxy's mistake, or a page whose name was pointed at this address (DNS rebinding).
     #[error(
@@ -39,6 +41,17 @@ pub(crate) enum Refusal {
         /// The time.
         limit: Duration,
     },
+    /// The host is doing as much as it can, for this client or at all.
+    #[error(
+        "there is no place for the request: an address has {of_each} connections and requests at a time, all together have {of_all}; \
+         try again when others are answered"
+    )]
+    NoPlace {
+        /// How many places an address has.
+        of_each: usize,
+        /// How many there are.
+        of_all: usize,
+    },
 }
 
 impl Refusal {
@@ -50,6 +63,7 @@ impl Refusal {
             Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::NoPlace { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -21,12 +21,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Door, Guard, Limits, Refusal, connection, serve};
+use super::{Door, Guard, Limits, Refusal, connection, connection::Visit, places::Places, serve};
 
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 7], 4711);
 
 /// A second, to wait just longer than a limit, or just not.
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// What an answer that nobody takes is made of.
 const CHUNK: Bytes = Bytes::from_static(&[b'x'; 4096]);
@@ -45,15 +45,31 @@ fn door(router: Router) -> Door {
 
 fn connect(router: Router) -> Client {
     // Less than one chunk fits on the way: what is written beyond has to be read.
-    let (stream, theirs) = duplex(1024);
-    let stop = CancellationToken::new();
-    let door = Arc::new(door(router));
-    let serving = tokio::spawn(connection::serve(theirs, PEER.into(), door, Limits::default(), stop.clone()));
+    let (stream, serving, stop) = connect_within(router, Limits::default(), 1024);
     Client { stream, serving, stop }
 }
 
+/// A connection on which so many bytes fit, and with which its client takes a place: its end, the host's side, and what stops that.
+pub(super) fn connect_within(
+    router: Router,
+    limits: Limits,
+    room: usize,
+) -> (DuplexStream, JoinHandle<()>, CancellationToken) {
+    let (stream, theirs) = duplex(room);
+    let stop = CancellationToken::new();
+    let door = Arc::new(door(router));
+    let places = Places::new(limits.connections, limits.per_client);
+    let place = places.take_now(PEER.0.into());
+    let visit = Visit { peer: PEER.into(), door, limits, places, stop: stop.clone(), begun: CancellationToken::new() };
+    let serving = tokio::spawn(async move {
+        let _until_it_ends = place;
+        connection::serve(theirs, visit).await;
+    });
+    (stream, serving, stop)
+}
+
 /// Answers with the body that it was sent.
-fn echo() -> Router {
+pub(super) fn echo() -> Router {
     let echo = |request: Request| async { to_bytes(request.into_body(), usize::MAX).await.expect("a whole body") };
     Router::new().route("/", any(echo))
 }
@@ -177,7 +193,7 @@ async fn a_body_may_take_its_time_and_so_may_the_answer_to_it() {
 }
 
 /// A route whose answers are endless; each holds the only permit for as long as it isn't dropped.
-fn endless(permit: Arc<Semaphore>) -> Router {
+pub(super) fn endless(permit: Arc<Semaphore>) -> Router {
     let answer = move || async move {
         let held = permit.acquire_owned().await.expect("never closed");
         Body::from_stream(stream::repeat_with(move || {

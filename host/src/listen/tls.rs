@@ -1,6 +1,6 @@
 //! The certificate of the listeners, and the handshake. A certificate that is replaced is shown to the next client, without a restart.
 //!
-//! It asks clients for no certificates, and speaks HTTP/1.1 inside.
+//! It asks clients for no certificates.
 
 use std::{
     fs, io,
@@ -18,7 +18,11 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use super::preface::Protocol;
 use crate::grant::{BadTls, Stamp, identity};
+
+/// What HTTP/2 is called in a handshake (RFC 9113, 3.1).
+const HTTP2: &[u8] = b"h2";
 
 /// Where the certificate is, with its chain behind it, and its private key; both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +91,7 @@ impl Tls {
             .expect("the provider has ciphers for TLS 1.2 and 1.3")
             .with_no_client_auth()
             .with_cert_resolver(current.clone());
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), current, files, seen: Mutex::new(seen) })
     }
 
@@ -116,6 +120,14 @@ impl Tls {
             }
             Err(e) => tracing::warn!("the certificate of the listeners stays: {e}"),
         }
+    }
+}
+
+/// What was agreed to be spoken inside. HTTP/2 is never assumed: a client that hasn't named it speaks HTTP/1.1.
+pub(super) fn agreed(stream: &TlsStream<TcpStream>) -> Protocol {
+    match stream.get_ref().1.alpn_protocol() {
+        Some(HTTP2) => Protocol::Http2,
+        _ => Protocol::Http1,
     }
 }
 

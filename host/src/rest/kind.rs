@@ -31,6 +31,8 @@ pub(super) enum Kind {
     SlowBody,
     /// The head is over the limit.
     HeadTooLarge,
+    /// The host is doing as much as it can.
+    NoPlace,
     /// It isn't clear for which host the request is.
     BadHost,
     /// The request is for another host.
@@ -65,6 +67,7 @@ impl Kind {
             Self::BodyBrokeOff,
             Self::SlowBody,
             Self::HeadTooLarge,
+            Self::NoPlace,
             Self::BadHost,
             Self::OtherHost,
             Self::ForeignOrigin,
@@ -89,6 +92,7 @@ impl Kind {
             Self::BodyBrokeOff => "body-broke-off",
             Self::SlowBody => "slow-body",
             Self::HeadTooLarge => "head-too-large",
+            Self::NoPlace => "no-place",
             Self::BadHost => "bad-host",
             Self::OtherHost => "other-host",
             Self::ForeignOrigin => "foreign-origin",
@@ -115,7 +119,7 @@ impl Kind {
             Self::UnsupportedMediaType | Self::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoPlace | Self::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         })
     }
 
@@ -133,6 +137,7 @@ impl Kind {
             Self::BodyBrokeOff => "The body is incomplete",
             Self::SlowBody => "The body took too long",
             Self::HeadTooLarge => "The head of the request is too large",
+            Self::NoPlace => "There is no place for the request",
             Self::BadHost => "It is not clear which host is asked",
             Self::OtherHost => "Another host is asked",
             Self::ForeignOrigin => "The page may not call",

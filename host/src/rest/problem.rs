@@ -163,6 +163,7 @@ impl From<&listen::Refusal> for Problem {
             listen::Refusal::ForeignOrigin { .. } => Kind::ForeignOrigin,
             listen::Refusal::SlowBody { .. } => Kind::SlowBody,
             listen::Refusal::HeadTooLarge { .. } => Kind::HeadTooLarge,
+            listen::Refusal::NoPlace { .. } => Kind::NoPlace,
         };
         Self::new(kind, refusal)
     }
