@@ -178,7 +178,7 @@ async fn what_stands_behind_a_request_is_never_part_of_it_nor_the_other_way_roun
             &[200],
             1,
         ),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), &[], 0),
+        ("PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n".to_owned(), &[400], 0),
     ] {
         let heard = host.rest().talk(&said).await;
         assert_eq!(statuses(&heard), answered, "{said:?}: {heard}");

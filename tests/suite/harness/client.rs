@@ -26,6 +26,11 @@ impl Default for Http {
 }
 
 impl Http {
+    /// A client that speaks HTTP/2 without being asked to.
+    pub fn http2() -> Self {
+        Self(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
+    }
+
     /// Sends a request and waits for the answer's head.
     pub async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
         let what = format!("{} {}", request.method(), request.uri());

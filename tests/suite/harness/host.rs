@@ -10,8 +10,9 @@ use std::{
 
 use airlock::{app::Host, config::Config, listen::Limits};
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -148,6 +149,12 @@ pub struct FileStatus {
 }
 
 impl TestHost {
+    /// The same host, to be asked over HTTP/2 from now on.
+    pub fn over_http2(mut self) -> Self {
+        self.http = Http::http2();
+        self
+    }
+
     /// The plugin folder.
     pub fn plugins(&self) -> PathBuf {
         self.folder.path().join("plugins.d")
@@ -279,6 +286,18 @@ impl Rest {
             None => &[],
         };
         self.raw(method, path, headers, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// The same, over HTTP/1.1.
+    pub fn over_http1(self) -> Self {
+        Self { http: Http::default(), ..self }
+    }
+
+    /// Sends JSON, and waits for the answer's head only.
+    pub async fn open(&self, method: &str, path: &str, body: &Value) -> Response<Incoming> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.origin));
+        let request = request.header("content-type", "application/json").body(Full::from(body.to_string()));
+        self.http.open(request.expect("a request")).await
     }
 
     /// A connection of its own.

@@ -4,6 +4,7 @@
 
 mod client;
 mod craft;
+pub mod frames;
 mod host;
 mod issuer;
 mod log;
