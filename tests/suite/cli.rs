@@ -22,41 +22,41 @@ use crate::{
 };
 
 /// A folder to work in, with `airlock` in it.
-struct Shell {
+pub struct Shell {
     folder: TempDir,
 }
 
 /// What a command said.
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // Under its own name, so that usage texts are what users see.
         symlink(env!("CARGO_BIN_EXE_airlock-under-test"), folder.path().join("airlock")).expect("a new link");
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
+    pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
         fs::write(self.path(name), contents).expect("a new file");
         self
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.path("airlock"));
         command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Said {
+    pub async fn run(&self, arguments: &[&str]) -> Said {
         let what = format!("airlock {}", arguments.join(" "));
         let Output { status, stdout, stderr } =
             within_patience(&what, self.command(arguments).output()).await.expect("airlock runs");
@@ -70,7 +70,7 @@ impl Shell {
 }
 
 impl Said {
-    fn check(&self, code: i32, out: &[&str], err: &[&str]) {
+    pub fn check(&self, code: i32, out: &[&str], err: &[&str]) {
         let Self { out: said, err: complained, .. } = self;
         assert_eq!(self.code, Some(code), "standard output: {said}\nstandard error: {complained}");
         for text in out {
@@ -88,7 +88,7 @@ async fn help_shows_examples_for_every_verb() {
     let shell = Shell::new();
     let help = shell.run(&["--help"]).await;
     help.check(0, &["Usage: airlock", "Examples:", "airlock demo"], &[]);
-    for verb in ["serve", "demo", "build", "check", "call", "key", "completions"] {
+    for verb in ["serve", "demo", "build", "check", "call", "mcp", "key", "completions"] {
         assert!(help.out.contains(verb), "{verb}");
         shell.run(&[verb, "--help"]).await.check(
             0,

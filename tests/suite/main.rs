@@ -29,5 +29,6 @@ mod sandbox;
 mod search;
 mod secrets;
 mod streaming;
+mod stdio;
 mod tls;
 mod tokens;
