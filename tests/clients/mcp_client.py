@@ -1,9 +1,10 @@
-"""Every operation of the demo's capabilities, called as clients other than ours call them: MCP by the `mcp` package, REST by urllib.
+"""Every operation of the demo's capabilities, called as clients other than ours call them: MCP by the `mcp` package, over HTTP and on
+standard input and output, REST by urllib.
 
 It knows the simulators' seed data and nothing of Airlock's code. It prints a line for each call and `N passed, N failed` at the end.
 
     python mcp_client.py --demo target/debug/airlock            # starts `airlock demo` on free ports, and stops it
-    python mcp_client.py --rest http://127.0.0.1:8080 --mcp http://127.0.0.1:9090/mcp      # against a fresh `airlock demo`
+    python mcp_client.py --rest http://127.0.0.1:8080 --mcp http://127.0.0.1:9090/mcp      # against a fresh `airlock demo`, HTTP alone
 
 The calls change the simulators' data, so a second run needs a fresh demo.
 """
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from mcp import Client
+from mcp import Client, StdioServerParameters
 
 # What the simulators hold at first; see host/src/demo/m3ter.rs and metal.rs.
 ORGANIZATION = "3c9f1d52-8a64-4e0b-b7d1-6f2e90a4c815"
@@ -124,9 +125,11 @@ def text(value: Any) -> Any:
 
 
 @asynccontextmanager
-async def mcp_door(url: str, mode: str, names: Callable[[Operation], str]) -> AsyncIterator[Call]:
+async def mcp_door(
+    server: str | StdioServerParameters, mode: str, names: Callable[[Operation], str]
+) -> AsyncIterator[Call]:
     """MCP by the `mcp` package. `names` tells a tool's name at this endpoint."""
-    async with Client(url, mode=mode, read_timeout_seconds=CALL_SECONDS) as client:
+    async with Client(server, mode=mode, read_timeout_seconds=CALL_SECONDS) as client:
         # The client checks results against the output schemas of the tools that it has listed.
         await client.list_tools()
 
@@ -333,7 +336,7 @@ async def check_listing(url: str, expected: set[str]) -> None:
         assert "properties" in tool.input_schema, tool.name
 
 
-async def run(rest: str, mcp: str, report: Report) -> None:
+async def run(rest: str, mcp: str, stdio: StdioServerParameters | None, report: Report) -> None:
     with report.check("MCP  /mcp lists every tool once"):
         await check_listing(mcp, {qualified(operation) for operation in OPERATIONS.values()})
     for plugin in sorted({operation.plugin for operation in OPERATIONS.values()}):
@@ -342,20 +345,29 @@ async def run(rest: str, mcp: str, report: Report) -> None:
             await check_listing(f"{mcp}/{plugin}", own)
 
     await call_everything("REST", rest_door(rest), report)
-    for door, mode in [("MCP auto", "auto"), ("MCP legacy", "legacy")]:
-        with report.check(f"{door}  connection"):
-            async with mcp_door(mcp, mode, qualified) as call:
-                await call_everything(door, call, report)
+    for name, server in [("MCP", mcp), ("stdio", stdio)]:
+        for mode in ["auto", "legacy"] if server else []:
+            door = f"{name} {mode}"
+            with report.check(f"{door}  connection"):
+                async with mcp_door(server, mode, qualified) as call:
+                    await call_everything(door, call, report)
 
 
 @contextmanager
 def demo(binary: str) -> Iterator[tuple[str, str]]:
     """`airlock demo` on free ports; gives the addresses of REST and MCP."""
+    with running_demo(binary) as served:
+        yield served["REST"], served["MCP"]
+
+
+@contextmanager
+def running_demo(binary: str) -> Iterator[dict[str, str]]:
+    """`airlock demo` on free ports; gives what it prints: addresses by `REST` and `MCP`, the file of its configuration by `config`."""
     anywhere = "127.0.0.1:0"
     command = [binary, "demo", "--rest", anywhere, "--mcp", anywhere, "--control", anywhere]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        yield addresses(process)
+        yield served_by(process)
     finally:
         process.terminate()
         try:
@@ -365,8 +377,8 @@ def demo(binary: str) -> Iterator[tuple[str, str]]:
             process.wait()
 
 
-def addresses(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Reads the addresses from what the demo prints, and goes on reading so that it never waits for us."""
+def served_by(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Reads what the demo prints first, and goes on reading so that it never waits for us."""
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
@@ -378,7 +390,7 @@ def addresses(process: subprocess.Popen[str]) -> tuple[str, str]:
     threading.Thread(target=read, daemon=True).start()
     found: dict[str, str] = {}
     deadline = time.monotonic() + START_SECONDS
-    while not {"REST", "MCP"} <= found.keys():
+    while "config" not in found:
         try:
             line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -386,9 +398,9 @@ def addresses(process: subprocess.Popen[str]) -> tuple[str, str]:
         if line is None:
             sys.exit(f"the demo ended with exit code {process.wait()} before it printed its addresses")
         words = line.split()
-        if len(words) >= 2 and words[1].startswith("http://"):
+        if len(words) >= 2:
             found[words[0]] = words[1]
-    return found["REST"], found["MCP"]
+    return found
 
 
 def main() -> int:
@@ -401,10 +413,12 @@ def main() -> int:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     report = Report()
     if arguments.demo and not (arguments.rest or arguments.mcp):
-        with demo(arguments.demo) as (rest, mcp):
-            asyncio.run(run(rest, mcp, report))
+        with running_demo(arguments.demo) as served:
+            folder = os.path.dirname(served["config"])
+            stdio = StdioServerParameters(command=arguments.demo, args=["mcp", "--config", served["config"], folder])
+            asyncio.run(run(served["REST"], served["MCP"], stdio, report))
     elif arguments.rest and arguments.mcp and not arguments.demo:
-        asyncio.run(run(arguments.rest.rstrip("/"), arguments.mcp.rstrip("/"), report))
+        asyncio.run(run(arguments.rest.rstrip("/"), arguments.mcp.rstrip("/"), None, report))
     else:
         parser.error("give either --demo, or both --rest and --mcp")
     print(f"{report.passed} passed, {report.failed} failed")
