@@ -90,7 +90,7 @@ async fn as_many_tools_are_listed_as_are_wanted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tools_are_found_by_what_they_are_for() {
-    let (host, _upstream) = start("[mcp]\nlisted_tools = 2").await;
+    let (host, _upstream) = start("[mcp]\nlisted_tools = 3\npinned = ['update-orguser']").await;
     for (query, best) in [
         ("update-orguser", "update-orguser"),
         ("metal-users.retrieve-current-user", "metal-users.retrieve-current-user"),
@@ -102,17 +102,17 @@ async fn tools_are_found_by_what_they_are_for() {
     ] {
         assert_eq!(found(&host.mcp(), query).await.first().map(String::as_str), Some(best), "{query}");
     }
-    assert_eq!(found(&host.mcp_at("/mcp/metal-users"), "update-orguser").await.len(), 6, "one has no word of it");
+    let elsewhere = found(&host.mcp_at("/mcp/metal-users"), "update-orguser").await;
+    assert_eq!(elsewhere.first().map(String::as_str), Some("update-current-user"), "of this endpoint");
     let one = host.mcp().call("search_tools", json!({"query": "user", "limit": 1})).await.ok().clone();
     assert!(one["hint"].as_str().expect("a text").contains(" more match, the next are "), "{one}");
     let none = search(&host.mcp(), "frobnicate").await;
     assert_eq!(none, json!({"tools": [], "hint": "no tool matches; try other words of what is to be read or done"}));
-    // What was found is all that would have been listed, but for what a caller doesn't need.
-    let (whole, _) = start("").await;
-    let mut expected =
-        whole.mcp().tools().await.into_iter().find(|it| it["name"] == "update-orguser").expect("the tool");
-    expected.as_object_mut().expect("an object").remove("outputSchema");
-    assert_eq!(search(&host.mcp(), "update-orguser").await["tools"][0], expected);
+    // What was found is all that is listed of a tool, but for what a caller doesn't need.
+    let mut listed = host.mcp().tools().await.pop().expect("the pinned one");
+    assert!(listed["outputSchema"].is_object());
+    listed.as_object_mut().expect("an object").remove("outputSchema");
+    assert_eq!(search(&host.mcp(), "update-orguser").await["tools"][0], listed);
     for (arguments, problem) in [
         (json!({}), "missing field `query`"),
         (json!({"query": "a", "limit": 21}), "limit: expected 1 to 20"),
@@ -329,8 +329,9 @@ fn grant(upstream: &Upstream, plugins: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_is_found_and_what_goes_is_not() {
     let upstream = Upstream::echo().await;
-    let setup = Setup::providers(&upstream, &upstream).config(&grant(&upstream, &["versions"]));
-    let host = setup.config("[mcp]\nlisted_tools = 2\n").start().await;
+    let setup = Setup::default().file("conformance.wasm", fixture::CONFORMANCE);
+    let setup = setup.config("[grants.conformance]\n[mcp]\nlisted_tools = 2\n");
+    let host = setup.config(&grant(&upstream, &["versions"])).start().await;
     let client = host.mcp();
     let mut told = client.listen().await;
     for _ in 0..2 {
@@ -351,10 +352,11 @@ async fn a_plugins_tool_of_such_a_name_is_reached_and_takes_nobodys_place() {
     for config in ["", "[mcp]\nlisted_tools = 2\n"] {
         let path =
             |number: u32, tool: &str| versions(tool).replace("path: /v1/thing", &format!("path: /v1/thing{number}"));
-        let setup = Setup::providers(&upstream, &upstream)
+        let setup = Setup::default()
             .file("a.yaml", path(1, "search_tools"))
             .file("b.yaml", path(2, "call_tool"))
-            .config(&grant(&upstream, &["a", "b"]));
+            .file("c.yaml", path(3, "thing"))
+            .config(&grant(&upstream, &["a", "b", "c"]));
         let host = setup.config(config).start().await;
         for (at, name) in [
             ("/mcp", "a.search_tools"),
@@ -370,6 +372,7 @@ async fn a_plugins_tool_of_such_a_name_is_reached_and_takes_nobodys_place() {
         }
         let session: Session = host.mcp().session().await;
         let ours = session.call("search_tools", json!({"query": "rhinoceros"})).await;
-        assert_eq!(names(&ours.ok()["tools"]), ["a.search_tools", "b.call_tool"]);
+        assert_eq!(names(&ours.ok()["tools"]).len(), 3);
+        assert_eq!(listed(&host.mcp()).await.len(), if config.is_empty() { 3 } else { 2 });
     }
 }

@@ -148,6 +148,10 @@ pub struct Reading {
     role: Option<Arc<Role>>,
 }
 
+/// What requests are charged to.
+#[derive(Clone, Default)]
+pub struct Account(Option<Arc<Role>>);
+
 /// Why a call isn't allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
@@ -202,12 +206,27 @@ impl Permitted {
         &self.caller
     }
 
+    /// What the call is charged to, for requests that follow from it.
+    pub fn account(&self) -> Account {
+        Account(self.role.clone())
+    }
+
     /// Takes the call from the caller's rate.
     ///
     /// # Errors
     /// [`Failure::OverRate`].
     pub fn charge(&self) -> Result<(), Failure> {
         charge(self.role.as_deref())
+    }
+}
+
+impl Account {
+    /// Takes a request from the rate.
+    ///
+    /// # Errors
+    /// [`Failure::OverRate`].
+    pub fn charge(&self) -> Result<(), Failure> {
+        charge(self.0.as_deref())
     }
 }
 

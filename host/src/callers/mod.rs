@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 pub use self::{
     exposure::Exposed,
-    identity::{Denied, Forbidden, Identity, Permitted, Reading, seconds},
+    identity::{Account, Denied, Forbidden, Identity, Permitted, Reading, seconds},
     key::{BadKeyHash, KeyHash, NewKey},
     rejection::{RETRY_AFTER, Rejection, insufficient_scope},
     rules::{BadEffect, BadGlob, Effect, Glob, Reach, Rules},

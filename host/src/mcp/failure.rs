@@ -109,7 +109,8 @@ mod tests {
     fn text(failure: &Failure, idempotent: bool) -> String {
         let mut operation = operation(None);
         operation.effects.idempotent = idempotent;
-        let asked = Asked { plugin: "users", operation: &operation, conforms: &|_| true, era: Era::Modern };
+        let asked =
+            Asked { plugin: "users", operation: &operation, conforms: &|_| true, era: Era::Modern, keeper: None };
         let result = render(failure, asked);
         assert_eq!(result.is_error, Some(true));
         assert_eq!(result.structured_content, None);

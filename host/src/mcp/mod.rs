@@ -14,6 +14,8 @@ mod endpoint;
 mod events;
 mod failure;
 mod instructions;
+mod keeper;
+mod kept;
 mod line;
 mod listing;
 mod message;
@@ -53,6 +55,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
     endpoint::Endpoint,
+    keeper::Keeper,
+    kept::Kept,
     seal::Seal,
     server::{MAX_SESSIONS, Surface},
 };
@@ -85,7 +89,7 @@ pub fn refuse(_: &HeaderMap, refusal: &Refusal) -> Response {
 #[cfg(test)]
 pub(crate) fn tells_in_a_result(failure: &crate::failure::Failure) -> bool {
     let operation = reply::tests::operation(None);
-    let asked = Asked { plugin: "p", operation: &operation, conforms: &|_| true, era: Era::Modern };
+    let asked = Asked { plugin: "p", operation: &operation, conforms: &|_| true, era: Era::Modern, keeper: None };
     failure::render(failure, asked).is_error == Some(true)
 }
 
@@ -123,13 +127,15 @@ struct Common {
     /// A permit for each legacy session that may be open.
     sessions: Arc<Semaphore>,
     seal: Arc<Seal>,
+    kept: Arc<Kept>,
     open: CancellationToken,
 }
 
 impl Common {
     fn new(catalog: Arc<Catalog>, listing: Listing, open: CancellationToken) -> Self {
-        let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
-        Self { catalog, listing: Arc::new(listing), sessions, seal: Arc::new(Seal::new()), open }
+        let (sessions, seal, kept) = (Semaphore::new(MAX_SESSIONS), Seal::new(), Arc::new(Kept::default()));
+        tokio::spawn(open.clone().run_until_cancelled_owned(kept::sweep(Arc::downgrade(&kept))));
+        Self { catalog, listing: Arc::new(listing), sessions: Arc::new(sessions), seal: Arc::new(seal), kept, open }
     }
 
     fn endpoint(&self, scope: Scope) -> Endpoint {
@@ -213,4 +219,6 @@ struct Asked<'a> {
     /// Whether a result is as the operation's output schema promises.
     conforms: &'a (dyn Fn(&Value) -> bool + Sync),
     era: Era,
+    /// Keeps what is too long; absent where there is no result to be kept.
+    keeper: Option<&'a Keeper<'a>>,
 }

@@ -7,7 +7,12 @@ use bytes::Bytes;
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::Value;
 
-use super::{Asked, Era, failure, tool, upstream};
+use super::{
+    Asked, Era, failure,
+    keeper::Whole,
+    kept::{self, LIFETIME},
+    tool, upstream,
+};
 use crate::{
     contract::{Blob, Content, Contents, Link, Operation, Resource},
     invoke::Reply,
@@ -22,8 +27,7 @@ pub(super) async fn render(reply: Reply, asked: Asked<'_>) -> CallToolResult {
     match reply {
         Reply::Structured(json) => structured(json.text, json.value, asked),
         Reply::Content(blocks) => {
-            let blocks = blocks.into_iter().map(|block| content(block, asked.operation));
-            unstructured(blocks.collect(), asked)
+            unstructured(blocks.into_iter().flat_map(|block| content(block, asked)).collect(), asked)
         }
         Reply::Upstream(response) => match upstream::render(response, asked).await {
             Ok(result) => result,
@@ -37,7 +41,7 @@ pub(super) async fn render(reply: Reply, asked: Asked<'_>) -> CallToolResult {
 pub(super) fn structured(text: String, value: Option<Value>, asked: Asked<'_>) -> CallToolResult {
     let fits = |value: &Value| asked.era == Era::Modern || value.is_object();
     let value = value.filter(|value| text.len() <= MAX_BLOCK && fits(value) && (asked.conforms)(value));
-    let content = vec![text_block(text, asked.operation)];
+    let content = text_block(text, "application/json", asked);
     match value {
         Some(value) => {
             let mut result = CallToolResult::success(content);
@@ -59,32 +63,51 @@ pub(super) fn unstructured(mut blocks: Vec<ContentBlock>, asked: Asked<'_>) -> C
     CallToolResult::error(blocks)
 }
 
-/// A text, cut if it is too long.
-pub(super) fn text_block(mut text: String, operation: &Operation) -> ContentBlock {
-    if text.len() > MAX_BLOCK {
-        text.truncate(text.floor_char_boundary(MAX_BLOCK));
-        text.push_str(&format!("\n[cut here, after {MAX_BLOCK} bytes; {}]", ask_less(operation)));
+/// A text, cut if it is too long; then with a link to the whole, where that is kept.
+pub(super) fn text_block(mut text: String, media_type: &str, asked: Asked<'_>) -> Vec<ContentBlock> {
+    if text.len() <= MAX_BLOCK {
+        return vec![ContentBlock::text(text)];
     }
-    ContentBlock::text(text)
+    let end = text.floor_char_boundary(MAX_BLOCK);
+    let beginning = text[..end].to_owned();
+    text.shrink_to_fit();
+    let whole = asked.keep(Contents::Text(text), media_type);
+    let note = format!("\n[cut here, after {MAX_BLOCK} bytes; {}]", get_it(whole.as_ref(), 2, asked.operation));
+    cut(beginning + &note, whole)
 }
 
 /// Bytes for `block`, or a note in their place if there are too many: a part of a picture is of no use.
 pub(super) fn binary_block(
-    data: &Bytes,
+    data: Bytes,
     media_type: &str,
-    operation: &Operation,
+    asked: Asked<'_>,
     block: impl FnOnce(String) -> ContentBlock,
-) -> ContentBlock {
-    match data.len() > MAX_BLOCK {
-        false => block(BASE64_STANDARD.encode(data)),
-        true => ContentBlock::text(format!(
-            "[{media_type} of more than {MAX_BLOCK} bytes left out; {}]",
-            ask_less(operation)
-        )),
+) -> Vec<ContentBlock> {
+    if data.len() <= MAX_BLOCK {
+        return vec![block(BASE64_STANDARD.encode(data))];
+    }
+    let whole = asked.keep(Contents::Binary(data), media_type);
+    let way = get_it(whole.as_ref(), 1, asked.operation);
+    cut(format!("[{media_type} of more than {MAX_BLOCK} bytes left out; {way}]"), whole)
+}
+
+fn cut(text: String, whole: Option<Whole>) -> Vec<ContentBlock> {
+    let link = whole.and_then(|it| it.link).map(ContentBlock::ResourceLink);
+    [ContentBlock::text(text)].into_iter().chain(link).collect()
+}
+
+/// How to get at what is too long for a tool's result: from which part on, where it is kept, and how to ask for less.
+fn get_it(whole: Option<&Whole>, from: usize, operation: &Operation) -> String {
+    let less = ask_less(operation);
+    match whole {
+        Some(whole) => {
+            let (minutes, uri) = (LIFETIME.as_secs() / 60, kept::part(&whole.uri, from));
+            format!("for {minutes} minutes what is missing can be read, from the resource {uri} on; or {less}")
+        }
+        None => less,
     }
 }
 
-/// How to get at what is too long for a tool's result.
 fn ask_less(operation: &Operation) -> String {
     let less = "ask for less at once: a filter, a smaller page";
     match &operation.route {
@@ -93,32 +116,34 @@ fn ask_less(operation: &Operation) -> String {
     }
 }
 
-fn content(block: Content, operation: &Operation) -> ContentBlock {
+fn content(block: Content, asked: Asked<'_>) -> Vec<ContentBlock> {
     match block {
-        Content::Text(text) => text_block(text, operation),
+        Content::Text(text) => text_block(text, "text/plain", asked),
         Content::Image(Blob { media_type, data }) => {
-            binary_block(&data, &media_type, operation, |data| ContentBlock::image(data, media_type.as_str()))
+            binary_block(data, &media_type, asked, |data| ContentBlock::image(data, media_type.as_str()))
         }
         Content::Audio(Blob { media_type, data }) => {
-            binary_block(&data, &media_type, operation, |data| ContentBlock::audio(data, media_type.as_str()))
+            binary_block(data, &media_type, asked, |data| ContentBlock::audio(data, media_type.as_str()))
         }
-        Content::Resource(it) => resource(it.uri, it.media_type, it.contents, operation),
-        Content::Link(it) => ContentBlock::ResourceLink(link(it)),
+        Content::Resource(it) => resource(it.uri, it.media_type, it.contents, asked),
+        Content::Link(it) => vec![ContentBlock::ResourceLink(link(it))],
     }
 }
 
-fn resource(uri: String, media_type: Option<String>, contents: Contents, operation: &Operation) -> ContentBlock {
+fn resource(uri: String, media_type: Option<String>, contents: Contents, asked: Asked<'_>) -> Vec<ContentBlock> {
     match contents {
-        Contents::Text(text) if text.len() > MAX_BLOCK => text_block(text, operation),
-        Contents::Text(text) => ContentBlock::resource(ResourceContents::TextResourceContents {
+        Contents::Text(text) if text.len() > MAX_BLOCK => {
+            text_block(text, media_type.as_deref().unwrap_or("text/plain"), asked)
+        }
+        Contents::Text(text) => vec![ContentBlock::resource(ResourceContents::TextResourceContents {
             uri,
             mime_type: media_type,
             text,
             meta: None,
-        }),
+        })],
         Contents::Binary(data) => {
-            let shown = media_type.clone().unwrap_or_else(|| "resource".to_owned());
-            binary_block(&data, &shown, operation, |blob| blob_resource(uri, media_type, blob))
+            let shown = media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+            binary_block(data, &shown, asked, |blob| blob_resource(uri, media_type, blob))
         }
     }
 }
@@ -193,7 +218,7 @@ pub(super) mod tests {
     pub(in crate::mcp) async fn rendered(reply: Reply, operation: &Operation, era: Era) -> Value {
         // What a schema means is tested where schemas are compiled: here, a result with `nope` breaks the promise.
         let conforms = |result: &Value| operation.output_schema.is_none() || result.get("nope").is_none();
-        let asked = Asked { plugin: "users", operation, conforms: &conforms, era };
+        let asked = Asked { plugin: "users", operation, conforms: &conforms, era, keeper: None };
         let result = render(reply, asked).await;
         let mut json = serde_json::to_value(result).expect("a result is JSON");
         json.as_object_mut().expect("an object").remove("resultType");

@@ -1,25 +1,28 @@
 //! The resources of all plugins of an endpoint.
 //!
-//! Plugins are asked anew for each list: they may have something else today. One that fails is left out, and logged by `invoke`.
+//! Plugins are asked anew for each list: they may have something else today. One that fails is left out, and logged by `invoke`. The
+//! host's own, results that were too long, are in no list: their URIs are in the results.
 
 use std::collections::HashSet;
 
 use futures::future::join_all;
 use rmcp::{
     ErrorData,
-    model::{ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceTemplate},
+    model::{ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, ResourceTemplate},
 };
 use serde_json::{Value, json};
 
 use super::{
     converse::{Before, Client, Ended, refuse},
-    failure, reply,
+    failure,
+    kept::{Kept, LIFETIME, is_own},
+    reply,
     seal::{BadState, Occasion},
     tool::quoted,
 };
 use crate::{
     callers::Reading,
-    contract::{self, Dialogue},
+    contract::{self, Contents, Dialogue, Resource},
     invoke::{Request, list_resources, list_templates, read_resource},
 };
 
@@ -28,7 +31,7 @@ pub(super) async fn list(plugins: &[Reading]) -> Vec<rmcp::model::Resource> {
     let lists = join_all(plugins.iter().map(|it| list_resources(request(it)))).await;
     let mut seen = HashSet::new();
     let all = lists.into_iter().flat_map(Result::unwrap_or_default);
-    all.filter(|it| seen.insert(it.uri.clone())).map(reply::link).collect()
+    all.filter(|it| !is_own(&it.uri) && seen.insert(it.uri.clone())).map(reply::link).collect()
 }
 
 /// The families of resources, each URI template once.
@@ -36,7 +39,7 @@ pub(super) async fn templates(plugins: &[Reading]) -> Vec<ResourceTemplate> {
     let lists = join_all(plugins.iter().map(|it| list_templates(request(it)))).await;
     let mut seen = HashSet::new();
     let all = lists.into_iter().flat_map(Result::unwrap_or_default);
-    all.filter(|it| seen.insert(it.uri_template.clone())).map(template).collect()
+    all.filter(|it| !is_own(&it.uri_template) && seen.insert(it.uri_template.clone())).map(template).collect()
 }
 
 /// Reads a resource: of the first plugin that has it, in the order of their names. A client that answers a plugin's questions comes
@@ -86,6 +89,30 @@ pub(super) async fn read(
             Err(ErrorData::resource_not_found(text, Some(json!({"uri": uri}))))
         }
     }
+}
+
+/// Reads a part of a result that was too long. No plugin is asked.
+pub(super) fn read_kept(kept: &Kept, client: &Client<'_>, uri: &str) -> Result<ReadResourceResponse, ErrorData> {
+    let Some((part, account)) = kept.read(uri, &client.name) else {
+        let minutes = LIFETIME.as_secs() / 60;
+        let text = format!(
+            "unknown resource: {}; a result is kept for {minutes} minutes at most, for whoever has asked for it: call the tool again",
+            quoted(uri)
+        );
+        return Err(ErrorData::resource_not_found(text, Some(json!({"uri": uri}))));
+    };
+    account.charge().map_err(|over| failure::refuse(&over))?;
+    // A part of a JSON text or of a picture is none.
+    let media_type = match part.contents {
+        Contents::Text(_) => "text/plain",
+        Contents::Binary(_) => "application/octet-stream",
+    };
+    let read = Resource { uri: uri.to_owned(), media_type: Some(media_type.to_owned()), contents: part.contents };
+    let more = part.next.map(|next| {
+        let text = format!("[this was part {}; the next part is the resource {next}]", part.number);
+        ResourceContents::text(text, next)
+    });
+    Ok(ReadResourceResult::new([reply::contents(read)].into_iter().chain(more).collect()).into())
 }
 
 /// A request that asks nothing back and tells nothing.

@@ -118,8 +118,9 @@ impl Indexes {
         if is_outdated || (latest.indexes.len() == MAX_KEPT && !latest.indexes.contains_key(&seen)) {
             *latest = Latest { generation: snapshot.generation(), indexes: HashMap::new() };
         }
-        let made =
-            || Arc::new(Index::of(tools.iter().map(|tool| document(&tool.name, tool.operation.operation())).collect()));
+        let documents =
+            || tools.iter().map(|tool| document(tool.operation.plugin().name(), tool.operation.operation()));
+        let made = || Arc::new(Index::of(documents().collect()));
         latest.indexes.entry(seen).or_insert_with(made).clone()
     }
 }
@@ -129,10 +130,11 @@ fn seen(snapshot: &Snapshot, scope: &Scope, identity: &Identity) -> Seen {
     (!identity.is_trusted()).then(|| all().map(|it| identity.reaches(&it.operation) == Reach::Callable).collect())
 }
 
-/// What a tool is found by.
-fn document(name: &str, operation: &Operation) -> Document {
+/// What a tool is found by. Its name is the plugin's for it: the one that is listed depends on what else there is.
+fn document(plugin: &str, operation: &Operation) -> Document {
     let mut document = Document::default();
-    document.add(name, NAME);
+    document.add(plugin, 1.0);
+    document.add(operation.tool.as_deref().unwrap_or_default(), NAME);
     document.add(operation.title.as_deref().unwrap_or_default(), NAME);
     document.add(&operation.description, 1.0);
     add_parameters(&mut document, &operation.input_schema);
@@ -283,8 +285,8 @@ mod tests {
             "filter": {"properties": {"emailAddress": {}}},
             "parts": {"items": {"properties": {"colour": {"description": "Of hair"}}}},
         }});
-        let index = Index::of(vec![document("users.read", &it), document("ping", &operation(None))]);
-        for word in ["users", "account", "person", "org", "organization", "email", "hair", "colour", "filter"] {
+        let index = Index::of(vec![document("people", &it), document("ping", &operation(None))]);
+        for word in ["people", "account", "person", "org", "organization", "email", "hair", "colour", "filter"] {
             assert_eq!(index.search(word), [0], "{word}");
         }
         assert_eq!(index.search("properties"), [0; 0], "what a schema is written in isn't said of a tool");

@@ -21,11 +21,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Common, Era, Listing,
+    Common, Era, Kept, Listing,
     changes::{Changes, tell},
     complete,
     converse::Client,
-    events, failure, instructions,
+    events, failure, instructions, kept,
     page::{Page, page},
     prompts, resources,
     seal::Seal,
@@ -56,6 +56,7 @@ pub(super) struct Surface {
     pub(super) scope: Scope,
     pub(super) listing: Arc<Listing>,
     pub(super) indexes: Indexes,
+    pub(super) kept: Arc<Kept>,
     sessions: Arc<Semaphore>,
     seal: Arc<Seal>,
     closing: CancellationToken,
@@ -64,12 +65,13 @@ pub(super) struct Surface {
 impl Surface {
     /// One of these endpoints.
     pub(super) fn new(common: &Common, scope: Scope) -> Self {
-        let Common { catalog, listing, sessions, seal, open } = common;
+        let Common { catalog, listing, sessions, seal, kept, open } = common;
         Self {
             catalog: catalog.clone(),
             scope,
             listing: listing.clone(),
             indexes: Indexes::default(),
+            kept: kept.clone(),
             sessions: sessions.clone(),
             seal: seal.clone(),
             closing: open.child_token(),
@@ -323,6 +325,9 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let client = self.client(&context);
+        if kept::is_own(&request.uri) {
+            return resources::read_kept(&self.surface.kept, &client, &request.uri);
+        }
         unless_gone(&context, resources::read(&self.readings(&client)?, &client, request)).await?
     }
 

@@ -257,7 +257,7 @@ async fn a_legacy_client_has_a_session_on_the_same_url() {
         assert_eq!(answer.json(), json!({"jsonrpc": "2.0", "id": 4, "result": {}}), "{method}");
     }
 
-    assert_eq!(client.send("DELETE", "/mcp", &session, Value::Null).await.status, 202);
+    assert_eq!(client.send("DELETE", "/mcp", &session, Value::Null).await.status, 204);
     assert_eq!(client.send("POST", "/mcp", &session, list()).await.status, 404);
 }
 

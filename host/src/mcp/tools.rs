@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Asked, Era,
+    Asked, Era, Keeper,
     authorization::Lacking,
     converse::{Before, Client, Ended},
     failure,
@@ -132,7 +132,7 @@ async fn call_plugin(
     let snapshot = surface.catalog.snapshot();
     let operation = &snapshot.tool(&surface.scope, &request.name, identity).ok_or_else(unknown)?.operation;
     match client.caller.clone().may_call(operation.clone()) {
-        Ok(permitted) => carry_out(client, permitted, request).await,
+        Ok(permitted) => carry_out(surface, client, permitted, request).await,
         Err(Denied::Hidden) => Err(unknown()),
         Err(Denied::Forbidden(forbidden)) => {
             note_lacking(client, &forbidden.scopes);
@@ -162,6 +162,7 @@ fn note_lacking(client: &Client<'_>, scopes: &[String]) {
 }
 
 async fn carry_out(
+    surface: &Surface,
     client: &Client<'_>,
     permitted: Permitted,
     request: CallToolRequestParams,
@@ -172,7 +173,8 @@ async fn carry_out(
     let occasion = Occasion { caller: &client.name, method: "tools/call", plugin, subject, arguments: &input };
     let before = Before { answers: request.input_responses, state: request.request_state };
     let conforms = |result: &Value| operation.conforms(result);
-    let asked = asked(operation, &conforms, client.era);
+    let keeper = Keeper::new(&surface.kept, client, permitted.account());
+    let asked = Asked { keeper: Some(&keeper), ..asked(operation, &conforms, client.era) };
     let run = |dialogue| {
         let (permitted, input) = (permitted.clone(), input.clone());
         invoke(Invocation { permitted, input, dialogue, conditions: Conditions::default() })
@@ -190,5 +192,5 @@ fn refuse(operation: &OperationRef, era: Era, failed: Failure) -> CallToolResult
 }
 
 fn asked<'a>(operation: &'a OperationRef, conforms: &'a (dyn Fn(&Value) -> bool + Sync), era: Era) -> Asked<'a> {
-    Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms, era }
+    Asked { plugin: operation.plugin().name(), operation: operation.operation(), conforms, era, keeper: None }
 }

@@ -2,6 +2,8 @@
 //!
 //! Mapping and shaping of answers is the plugin's; headers stay behind, except those that tell a caller what to do next.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header, response::Parts};
 use http_body_util::BodyExt;
@@ -10,6 +12,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use super::{
     Asked,
     failure::error,
+    kept::Draft,
     reply::{MAX_BLOCK, binary_block, blob_resource, structured, text_block, unstructured},
 };
 use crate::{
@@ -22,6 +25,10 @@ use crate::{
 /// stack trace.
 const MAX_ERROR: usize = 16 << 10;
 
+/// How long a client waits for the rest of what it is shown the beginning of. 5 seconds: 16 megabytes come in less, and a stream that
+/// has no end is cut after that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The response as a tool result.
 ///
 /// # Errors
@@ -31,30 +38,33 @@ pub(super) async fn render(response: http::Response<Body>, asked: Asked<'_>) -> 
     if parts.status.is_client_error() || parts.status.is_server_error() {
         return Ok(refused(&parts, body).await);
     }
-    // One byte more than is shown tells that there is more.
-    let body = read(body, MAX_BLOCK + 1).await?;
-    if body.is_empty() {
-        return Ok(empty(&parts, asked));
-    }
+    let (body, asked) = match fetch(body, asked).await? {
+        Fetched::Whole(body) if body.is_empty() => return Ok(empty(&parts, asked)),
+        Fetched::Whole(body) => (body, asked),
+        Fetched::Beginning(body) => (body, Asked { keeper: None, ..asked }),
+    };
     Ok(match Kind::of(&parts.headers, &body) {
         Kind::Json => {
             // One value too many, and it stays text.
-            let value = Room::of(json::MAX_MESSAGE).read(&body).ok();
+            let value = (body.len() <= MAX_BLOCK).then(|| Room::of(json::MAX_MESSAGE).read(&body).ok()).flatten();
             structured(text(&body), value, asked)
         }
-        Kind::Text => unstructured(vec![text_block(text(&body), asked.operation)], asked),
+        Kind::Text => {
+            let media_type = media_type(&parts.headers).unwrap_or_else(|| "text/plain".to_owned());
+            unstructured(text_block(text(&body), &media_type, asked), asked)
+        }
         Kind::Image(media_type) => {
             let image = |data| ContentBlock::image(data, media_type.as_str());
-            unstructured(vec![binary_block(&body, &media_type, asked.operation, image)], asked)
+            unstructured(binary_block(body, &media_type, asked, image), asked)
         }
         Kind::Audio(media_type) => {
             let audio = |data| ContentBlock::audio(data, media_type.as_str());
-            unstructured(vec![binary_block(&body, &media_type, asked.operation, audio)], asked)
+            unstructured(binary_block(body, &media_type, asked, audio), asked)
         }
         Kind::Other(media_type) => {
             let uri = format!("airlock://{}/{}", asked.plugin, asked.operation.name);
             let other = |data| blob_resource(uri, Some(media_type.clone()), data);
-            unstructured(vec![binary_block(&body, &media_type, asked.operation, other)], asked)
+            unstructured(binary_block(body, &media_type, asked, other), asked)
         }
     })
 }
@@ -73,13 +83,13 @@ fn empty(parts: &Parts, asked: Asked<'_>) -> CallToolResult {
 }
 
 /// An upstream's error: its status, when to come back, and what it says.
-async fn refused(parts: &Parts, body: Body) -> CallToolResult {
+async fn refused(parts: &Parts, mut body: Body) -> CallToolResult {
     let mut said = format!("the upstream answered with status {}", parts.status);
     let retry_after = parts.headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok());
     if let Some(retry_after) = retry_after {
         said.push_str(&format!("; retry after: {retry_after}"));
     }
-    match read(body, MAX_ERROR + 1).await {
+    match read(&mut body, MAX_ERROR + 1).await {
         Ok(body) if body.is_empty() => {}
         Ok(body) => {
             said.push('\n');
@@ -102,14 +112,49 @@ fn excerpt(headers: &HeaderMap, body: &Bytes) -> String {
     }
 }
 
-/// The body, or its first `limit` bytes; the rest is not fetched.
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
+/// What was read of a body.
+enum Fetched {
+    Whole(Bytes),
+    /// More than is shown.
+    Beginning(Bytes),
+}
+
+/// The body: whole if it is short, or if the rest comes soon and can be kept.
+async fn fetch(mut body: Body, asked: Asked<'_>) -> Result<Fetched, Failure> {
+    let beginning = read(&mut body, MAX_BLOCK + 1).await?;
+    if beginning.len() <= MAX_BLOCK {
+        return Ok(Fetched::Whole(beginning));
+    }
+    let Some(keeper) = asked.keeper else {
+        return Ok(Fetched::Beginning(beginning));
+    };
+    let whole = tokio::time::timeout(PATIENCE, read_on(&beginning, body, keeper.begin(asked.plugin))).await;
+    Ok(whole.ok().flatten().map_or(Fetched::Beginning(beginning), Fetched::Whole))
+}
+
+/// The beginning with the rest of the body, unless that breaks off or there is no room for it.
+async fn read_on(beginning: &[u8], mut body: Body, mut draft: Draft) -> Option<Bytes> {
+    draft.grow(beginning.len()).ok()?;
+    let mut whole = beginning.to_vec();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.ok()?.into_data() {
+            draft.grow(data.len()).ok()?;
+            whole.extend_from_slice(&data);
+        }
+    }
+    // It may be kept as it is: no more than it has.
+    whole.shrink_to_fit();
+    Some(whole.into())
+}
+
+/// The body, or its first `limit` bytes with what came along with them; the rest is not fetched.
+async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Failure> {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
-            read.extend_from_slice(&data[..data.len().min(limit - read.len())]);
+            read.extend_from_slice(&data);
         }
-        if read.len() == limit {
+        if read.len() >= limit {
             break;
         }
     }

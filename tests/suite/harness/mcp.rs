@@ -107,6 +107,11 @@ impl Mcp {
         (error["code"].as_i64().expect("a number"), text.to_owned())
     }
 
+    /// Sends a request and gives the whole answer.
+    pub async fn answer(&self, method: &str, params: Value) -> Value {
+        self.message(method, params).await
+    }
+
     /// The tools, as they are listed.
     pub async fn tools(&self) -> Vec<Value> {
         let result = self.request("tools/list", json!({})).await;
