@@ -149,11 +149,16 @@ fn read(files: &Files) -> Result<Arc<CertifiedKey>, BadFiles> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::{Door, Guard, Limits, Refusal, connection};
+    use crate::listen::{
+        Door, Guard, Limits, Refusal,
+        connection::{self, Visit},
+        places::Places,
+    };
     use axum::{Router, response::IntoResponse};
     use http::HeaderMap;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+    use std::net::SocketAddr;
     use tempfile::TempDir;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -221,6 +226,11 @@ mod tests {
         assert!(trusts(&tls, &second).await);
     }
 
+    fn visit(peer: SocketAddr, door: Arc<Door>) -> Visit {
+        let (stop, begun) = (CancellationToken::new(), CancellationToken::new());
+        Visit { peer, door, limits: Limits::default(), places: Places::new(1, 1), stop, begun }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_handshake_has_the_time_of_a_first_head() {
         let folder = tempfile::tempdir().unwrap();
@@ -237,7 +247,7 @@ mod tests {
             client.write_all(said).await.unwrap();
             let (theirs, peer) = listener.accept().await.unwrap();
             let begin = Instant::now();
-            connection::open(theirs, peer, door.clone(), Limits::default(), CancellationToken::new()).await;
+            connection::open(theirs, visit(peer, door.clone())).await;
             assert_eq!((Instant::now() - begin).as_secs(), Limits::default().first_head.as_secs(), "{said:?}");
             assert!(!matches!(client.read(&mut [0]).await, Ok(1..)), "the connection is closed");
         }

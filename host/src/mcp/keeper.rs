@@ -100,7 +100,10 @@ mod tests {
         invoke::Reply,
         mcp::{
             Era,
-            reply::{self, MAX_BLOCK, tests::operation},
+            reply::{
+                self, MAX_BLOCK,
+                tests::{json_reply, operation},
+            },
         },
     };
 
@@ -141,7 +144,7 @@ mod tests {
         let chunks = long().into_bytes().chunks(1000).map(|it| Ok(Bytes::copy_from_slice(it))).collect::<Vec<_>>();
         for (reply, media_type, part, size) in [
             (Reply::Content(vec![Content::Text(long())]), "text/plain", 2, LONG),
-            (Reply::Structured(Value::String(long())), "application/json", 2, LONG + 2),
+            (json_reply(Value::String(long())), "application/json", 2, LONG + 2),
             (Reply::Content(vec![Content::Image(image)]), "image/png", 1, LONG),
             (upstream(stream::iter(chunks)), "text/csv", 2, LONG),
         ] {

@@ -210,7 +210,7 @@ pub(super) mod tests {
         }
     }
 
-    fn json(value: Value) -> Reply {
+    pub(in crate::mcp) fn json_reply(value: Value) -> Reply {
         Reply::Structured(Structured::new(value.to_string(), value))
     }
 
@@ -272,7 +272,7 @@ pub(super) mod tests {
                 json!({"content": [{"type": "text", "text": explanation}, {"type": "text", "text": "[1]"}], "isError": true}),
             ),
         ] {
-            let shown = rendered(json(value), &operation(schema), era).await;
+            let shown = rendered(json_reply(value), &operation(schema), era).await;
             assert_eq!(shown, expected);
         }
     }
@@ -324,7 +324,7 @@ pub(super) mod tests {
         let text = String::from_utf8(long.clone()).expect("ascii");
         let image = Blob { media_type: "image/png".to_owned(), data: long.into() };
         for (reply, shown) in [
-            (json(Value::String(text.clone())), "[cut here, after 1048576 bytes; "),
+            (json_reply(Value::String(text.clone())), "[cut here, after 1048576 bytes; "),
             (Reply::Content(vec![Content::Text(text)]), "[cut here, after 1048576 bytes; "),
             (Reply::Content(vec![Content::Image(image)]), "[image/png of more than 1048576 bytes left out; "),
         ] {
