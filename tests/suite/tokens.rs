@@ -84,7 +84,7 @@ async fn a_token_that_is_not_enough_is_told_which_scopes_would_be() {
     let issuer = Issuer::start().await;
     let (host, upstream) = with_tokens(&issuer.section()).await;
     let nobody = issuer.token(&json!({"scope": "openid"}));
-    let reader = issuer.token(&json!({"scope": "users:read"}));
+    let reader = issuer.token(&json!({"scope": "users:read", "groups": "platform"}));
     let challenge = "Bearer realm=\"airlock\", error=\"insufficient_scope\", scope=";
     let answer = ask(&host.rest(), "GET", USER, &nobody).await;
     answer.problem(403, "insufficient-scope");
@@ -92,6 +92,15 @@ async fn a_token_that_is_not_enough_is_told_which_scopes_would_be() {
     let answer = ask(&host.rest(), "PUT", USER, &reader).await;
     answer.problem(403, "forbidden");
     assert_eq!(answer.header("www-authenticate"), format!("{challenge}\"users:read users:write\""));
+    // Scopes are no help to who isn't in the group, and whoever has them needn't be told to get them.
+    let outsider = issuer.token(&json!({"scope": "users:read users:write"}));
+    let answer = ask(&host.rest(), "PUT", USER, &outsider).await;
+    let problem = answer.problem(403, "forbidden");
+    assert!(
+        problem["detail"].as_str().is_some_and(|it| it.ends_with("only the operator can change this")),
+        "{problem}"
+    );
+    assert_eq!(answer.headers.get("www-authenticate"), None);
 
     let metadata = "resource_metadata=\"http://127.0.0.1/.well-known/oauth-protected-resource/mcp\"";
     let host_header = [("host", "127.0.0.1")];

@@ -17,7 +17,7 @@ enum Who {
     /// Whoever has got this far may do everything: the operator at the command line, or any caller of a host that knows none.
     Trusted,
     /// One of the configured callers, or several at once.
-    Known { name: String, roles: Vec<Arc<Role>>, others: Vec<Arc<Role>> },
+    Known { name: String, principal: String, roles: Vec<Arc<Role>>, others: Vec<Arc<Role>> },
 }
 
 /// One `[callers.<name>]` at work.
@@ -38,15 +38,24 @@ impl Identity {
 
     /// May do nothing and sees nothing: a request that nobody has looked at.
     pub fn nobody() -> Self {
-        Self::known("nobody".to_owned(), Vec::new(), Vec::new())
+        Self::known("nobody".to_owned(), "nobody".to_owned(), Vec::new(), Vec::new())
     }
 
-    /// May do what any of the roles allows. `others` are those that another token of the same issuer could have.
-    pub(super) fn known(name: String, roles: Vec<Arc<Role>>, others: Vec<Arc<Role>>) -> Self {
-        Self(Arc::new(Who::Known { name, roles, others }))
+    /// May do what any of the roles allows. `others` are those that a token with more scopes would have. `principal` is nobody else's,
+    /// and the same tomorrow.
+    pub(super) fn known(name: String, principal: String, roles: Vec<Arc<Role>>, others: Vec<Arc<Role>>) -> Self {
+        Self(Arc::new(Who::Known { name, principal, roles, others }))
     }
 
-    /// For the log; absent where callers aren't told apart.
+    /// Whose what is given out for later is: a session, a state, a result. Absent where callers aren't told apart.
+    pub fn principal(&self) -> Option<&str> {
+        match &*self.0 {
+            Who::Trusted => None,
+            Who::Known { principal, .. } => Some(principal),
+        }
+    }
+
+    /// For the log, where two may look alike; absent where callers aren't told apart.
     pub fn name(&self) -> Option<&str> {
         match &*self.0 {
             Who::Trusted => None,
@@ -297,7 +306,7 @@ mod tests {
         let writer = role("writer", rules(&["users"], &["*user"], &[Write]), &["read", "write"]);
         let known = |roles: &[&Arc<Role>], others: &[&Arc<Role>]| {
             let owned = |roles: &[&Arc<Role>]| roles.iter().map(|it| Arc::clone(it)).collect();
-            Identity::known("x".to_owned(), owned(roles), owned(others))
+            Identity::known("x".to_owned(), "x".to_owned(), owned(roles), owned(others))
         };
         let (get, put, purge) =
             (operation("getuser", ReadOnly), operation("putuser", Write), operation("purge", Destructive));

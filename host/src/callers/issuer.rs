@@ -40,7 +40,9 @@ impl Issuer {
             Lookup::Unavailable => return Err(Rejection::NoKeys),
         };
         let claims = token::check(token, &header, &key, &self.settings)?;
-        let (own, others): (Vec<_>, Vec<_>) = self.roles.iter().partition(|(wanted, _)| claims.have(wanted));
+        // Scopes are what a client can ask for.
+        let possible = self.roles.iter().filter(|(wanted, _)| claims.have_claims(wanted));
+        let (own, others): (Vec<_>, Vec<_>) = possible.partition(|(wanted, _)| claims.have_scopes(wanted));
         let roles = |these: Vec<&(TokenSettings, Arc<Role>)>| these.iter().map(|(_, role)| role.clone()).collect();
         if own.is_empty() {
             let scopes = others.first().map(|(token, _)| token.scopes.clone()).unwrap_or_default();
@@ -48,6 +50,7 @@ impl Issuer {
         }
         let names: Vec<&str> = own.iter().map(|(_, role)| role.name.as_str()).collect();
         let name = format!("{} ({})", names.join("+"), claims.subject());
-        Ok(Identity::known(name, roles(own), roles(others)))
+        let principal = claims.principal(self.address(), token);
+        Ok(Identity::known(name, principal, roles(own), roles(others)))
     }
 }

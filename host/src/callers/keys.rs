@@ -83,7 +83,11 @@ impl Keys {
         if refreshing.await.is_err() {
             return Lookup::Unavailable;
         }
-        self.look(kid, USABLE)
+        match self.look(kid, USABLE) {
+            // Whether there is a new key of this name isn't known while the issuer can't be asked.
+            Lookup::Unknown if self.look(kid, INTERVAL) == Lookup::Unavailable => Lookup::Unavailable,
+            found => found,
+        }
     }
 
     fn look(&self, kid: Option<&str>, age: Duration) -> Lookup {
@@ -222,6 +226,7 @@ mod tests {
         assert_eq!(keys.find(Some("a")).await, Lookup::Found(Box::new(key("a"))));
         tokio::time::advance(FRESH).await;
         assert_eq!(keys.find(Some("a")).await, Lookup::Found(Box::new(key("a"))));
+        assert_eq!(keys.find(Some("new")).await, Lookup::Unavailable);
         assert_eq!(count.load(Ordering::Relaxed), 2);
         tokio::time::advance(USABLE - FRESH).await;
         assert_eq!(keys.find(Some("a")).await, Lookup::Unavailable);

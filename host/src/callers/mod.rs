@@ -54,7 +54,7 @@ impl Callers {
             };
             match caller.known_by {
                 KnownBy::Key(ref hash) => {
-                    let identity = Identity::known(caller.name.clone(), vec![role(Vec::new())], Vec::new());
+                    let identity = known_by_key(caller.name.clone(), role(Vec::new()));
                     keys.push((hash.clone(), identity));
                 }
                 KnownBy::Token(ref token) => {
@@ -114,6 +114,10 @@ impl Callers {
         let issuer = self.issuers.iter().find(|it| it.address() == address).ok_or(Rejection::Unknown)?;
         issuer.identify(presented).await
     }
+}
+
+fn known_by_key(name: String, role: Arc<Role>) -> Identity {
+    Identity::known(name.clone(), name, vec![role], Vec::new())
 }
 
 /// Who asks, as [`Callers::admit`] has found. A request that hasn't been there is nobody's.

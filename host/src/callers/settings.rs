@@ -56,8 +56,8 @@ pub struct IssuerSettings {
     pub issuer: String,
     /// Where its metadata is.
     pub metadata: Url,
-    /// For whom its tokens are to be: this host.
-    pub audience: String,
+    /// For whom its tokens are to be: this host, by any of these names.
+    pub audiences: Vec<String>,
     /// The signatures that are believed.
     pub algorithms: Vec<Algorithm>,
 }

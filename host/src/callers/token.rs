@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind, Header, Validation,
     crypto::{CryptoProvider, JwkUtils, JwtVerifier},
@@ -13,7 +14,10 @@ use jsonwebtoken::{
     jwk::{Jwk, PublicKeyUse},
     signature::{self, Verifier},
 };
-use ring::signature as by_ring;
+use ring::{
+    digest::{SHA256, digest},
+    signature as by_ring,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -62,7 +66,7 @@ pub(super) fn check(token: &str, header: &Header, key: &Jwk, issuer: &IssuerSett
     validation.validate_nbf = true;
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
     validation.set_issuer(&[&issuer.issuer]);
-    validation.set_audience(&[&issuer.audience]);
+    validation.set_audience(&issuer.audiences);
     let key = DecodingKey::from_jwk(key).map_err(|_| Rejection::BadToken("its key can't be used"))?;
     // Set by the first of us; nobody else in this process has tokens.
     let _ = RING.install_default();
@@ -90,11 +94,25 @@ fn reason(kind: &ErrorKind) -> Rejection {
 }
 
 impl Claims {
-    /// Whether they are what a caller is known by.
-    pub(super) fn have(&self, wanted: &TokenSettings) -> bool {
+    /// Whether there are the scopes that a caller is known by.
+    pub(super) fn have_scopes(&self, wanted: &TokenSettings) -> bool {
         let scopes = self.scopes();
         wanted.scopes.iter().all(|scope| scopes.contains(scope.as_str()))
-            && wanted.claims.iter().all(|(name, value)| self.has(name, value))
+    }
+
+    /// Whether there is everything else that a caller is known by.
+    pub(super) fn have_claims(&self, wanted: &TokenSettings) -> bool {
+        wanted.claims.iter().all(|(name, value)| self.has(name, value))
+    }
+
+    /// Whose the token is, told apart from everybody else's: the subject is its issuer's word for somebody. A token without one is
+    /// its own.
+    pub(super) fn principal(&self, issuer: &str, token: &str) -> String {
+        let whose = match self.0.get("sub").and_then(Value::as_str) {
+            Some(subject) => format!("sub {issuer} {subject}"),
+            None => format!("token {token}"),
+        };
+        BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, whose.as_bytes()))
     }
 
     /// Who has the token, for the log.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::Reader;
-use crate::callers::{CallerSettings, IssuerSettings, KnownBy, Rules, Settings, TokenSettings};
+use crate::callers::{CallerSettings, IssuerSettings, KeyHash, KnownBy, Rules, Settings, TokenSettings};
 
 /// The rates that a caller can have. A million calls a second is more than one process serves.
 const RATES: RangeInclusive<u32> = 1..=1_000_000;
@@ -61,9 +61,17 @@ struct RawToken {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawIssuer {
     issuer: String,
-    audience: String,
+    audience: Audience,
     #[serde(default = "common")]
     algorithms: Vec<String>,
+}
+
+/// One, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Any(Vec<String>),
 }
 
 fn any() -> Vec<String> {
@@ -89,10 +97,40 @@ impl Reader {
         let issuers = issuers.into_iter();
         let issuers: BTreeMap<String, Option<IssuerSettings>> =
             issuers.map(|(name, raw)| (name.clone(), self.issuer(&format!("issuers.{name}"), raw))).collect();
+        if let (Some(name), true) = (issuers.keys().next(), callers.is_empty()) {
+            self.problems.push(format!(
+                "issuers.{name}: without [callers.<name>] nobody is asked for a token, and everybody may do everything; expected callers"
+            ));
+        }
         let callers = callers.into_iter();
-        Settings {
+        let settings = Settings {
             callers: callers.filter_map(|(name, raw)| self.caller(name, raw, &issuers)).collect(),
             issuers: issuers.into_iter().filter_map(|(name, issuer)| Some((name, issuer?))).collect(),
+        };
+        self.twins(&settings);
+        settings
+    }
+
+    /// Of two with the same key or the same issuer, one would be passed over in silence.
+    fn twins(&mut self, settings: &Settings) {
+        let mut seen: Vec<(&KeyHash, &str)> = Vec::new();
+        for caller in &settings.callers {
+            let KnownBy::Key(hash) = &caller.known_by else { continue };
+            match seen.iter().find(|(other, _)| other.is(hash).into()) {
+                Some((_, other)) => self.problems.push(format!(
+                    "callers.{}.key.hash: callers.{other} has the same key; expected a key of its own: `airlock key new {}`",
+                    caller.name, caller.name
+                )),
+                None => seen.push((hash, &caller.name)),
+            }
+        }
+        let mut addresses: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, issuer) in &settings.issuers {
+            if let Some(other) = addresses.insert(&issuer.issuer, name) {
+                self.problems.push(format!(
+                    "issuers.{name}.issuer: issuers.{other} has the same; expected one section, whose audience is a list"
+                ));
+            }
         }
     }
 
@@ -155,7 +193,11 @@ impl Reader {
         if raw.algorithms.is_empty() {
             self.problems.push(format!("{key}.algorithms: expected at least one of {}", known()));
         }
-        if raw.audience.is_empty() {
+        let audiences = match raw.audience {
+            Audience::One(audience) => vec![audience],
+            Audience::Any(audiences) => audiences,
+        };
+        if audiences.is_empty() || audiences.iter().any(String::is_empty) {
             self.problems.push(format!("{key}.audience: expected what the issuer writes into tokens for this host"));
         }
         let metadata = metadata(&raw.issuer).or_else(|| {
@@ -163,7 +205,7 @@ impl Reader {
             self.problems.push(format!("{key}.issuer: can't be used; {expected}"));
             None
         })?;
-        Some(IssuerSettings { issuer: raw.issuer, metadata, audience: raw.audience, algorithms })
+        Some(IssuerSettings { issuer: raw.issuer, metadata, audiences, algorithms })
     }
 
     fn algorithm(&mut self, key: &str, name: &str) -> Option<Algorithm> {
@@ -243,7 +285,7 @@ mod tests {
             requests_per_second = 5
             [issuers.corp]
             issuer = "https://login.example.com/realms/corp/"
-            audience = "https://airlock.example.com/mcp"
+            audience = ["https://airlock.example.com/mcp", "https://airlock.example.com/mcp/m3ter-orgusers"]
             algorithms = ["ES256", "EdDSA"]
             [issuers.local]
             issuer = "http://127.0.0.1:8443"
@@ -325,6 +367,24 @@ mod tests {
             assert!(told.contains(expected), "{expected}\n\n{told}");
         }
         assert!(!told.contains("the-key-itself") && !told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn nothing_is_passed_over_in_silence() {
+        let issuer =
+            |name: &str| format!("[issuers.{name}]\nissuer = 'https://login.example.com'\naudience = ['a', 'b']\n");
+        let caller = |name: &str| format!("[callers.{name}]\nkey.hash = '{HASH}'\nplugins = ['*']\n");
+        for (text, expected) in [
+            (issuer("corp"), "issuers.corp: without [callers.<name>] nobody is asked for a token"),
+            (
+                caller("a") + &issuer("one") + &issuer("two"),
+                "issuers.two.issuer: issuers.one has the same; expected one section",
+            ),
+            (caller("a") + &caller("b"), "callers.b.key.hash: callers.a has the same key; expected a key of its own"),
+        ] {
+            let told = parse(&text).unwrap_err();
+            assert!(told.contains(expected), "{told}");
+        }
     }
 
     #[test]

@@ -43,8 +43,8 @@ impl Owners {
     }
 }
 
-/// All callers without a name are one: without callers, anybody may be anywhere tomorrow.
+/// Where callers aren't told apart, all are one: they may ask from another address tomorrow.
 fn owned(id: &str, identity: &Identity) -> Vec<u8> {
-    let name = identity.name().unwrap_or_default();
-    format!("{name}\n{id}").into_bytes()
+    let principal = identity.principal().unwrap_or_default();
+    format!("{principal}\n{id}").into_bytes()
 }

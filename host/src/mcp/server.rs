@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     caller::{Caller, Door},
-    callers::{self, Identity, Reading},
+    callers::{self, Identity, Reach, Reading},
     catalog::{Catalog, Scope},
     component::Plugin,
     listen,
@@ -340,8 +340,10 @@ impl ServerHandler for Server {
         let suggested = unless_gone(&context, complete::by_plugins(&self.readings(&client)?, &request)).await??;
         Ok(CompleteResult::new(suggested.unwrap_or_else(|| {
             let snapshot = self.surface.catalog.snapshot();
-            let find = |name| snapshot.tool(&self.surface.scope, name, &client.caller.identity);
+            let identity = &client.caller.identity;
+            let find = |name| snapshot.tool(&self.surface.scope, name, identity);
             let tool = request.r#ref.as_prompt_name().and_then(find);
+            let tool = tool.filter(|it| identity.reaches(&it.operation) == Reach::Callable);
             let schema = tool.map_or(&Value::Null, |tool| &tool.operation.operation().input_schema);
             complete::from_enum(schema, &request.argument.name, &request.argument.value)
         })))
@@ -408,8 +410,8 @@ async fn unless_gone<T>(context: &RequestContext<RoleServer>, work: impl Future<
 
 /// Whom states are given out to: the caller that is known, wherever the request comes from; else the address.
 fn sealed_to(caller: &Caller) -> String {
-    match caller.identity.name() {
-        Some(name) => format!("caller {name}"),
+    match caller.identity.principal() {
+        Some(principal) => format!("caller {principal}"),
         None => caller.to_string(),
     }
 }

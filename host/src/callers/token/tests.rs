@@ -32,7 +32,7 @@ fn issuer(algorithms: &[Algorithm]) -> IssuerSettings {
     IssuerSettings {
         issuer: issuer.to_owned(),
         metadata: Url::parse(issuer).unwrap(),
-        audience: "airlock".to_owned(),
+        audiences: vec!["airlock".to_owned()],
         algorithms: algorithms.to_vec(),
     }
 }
@@ -241,7 +241,8 @@ fn what_callers_are_known_by() {
         (json!({"scope": "read", "team": "a"}), &["read"], &[("team", "a")], true),
         (json!({"scope": "read", "team": "b"}), &["read"], &[("team", "a")], false),
     ] {
-        assert_eq!(claims(found.clone()).have(&wanted(scopes, more)), is_known, "{found} {scopes:?} {more:?}");
+        let (claims, wanted) = (claims(found.clone()), wanted(scopes, more));
+        assert_eq!(claims.have_scopes(&wanted) && claims.have_claims(&wanted), is_known, "{found} {scopes:?} {more:?}");
     }
 }
 
