@@ -1,10 +1,11 @@
 //! Callers: who is known by what, what each of them sees and may call, the same at every door.
 
 use airlock::callers::KeyHash;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Answer, Issuer, Log, Mcp, Rest, Setup, TestHost, Upstream, fixture, random_text};
+use crate::harness::{Answer, Issuer, Log, Mcp, Rest, Setup, TestHost, Upstream, fixture, json_answer, random_text};
 
 const USERS: &str = "/v1/organizations/o/users";
 pub const USER: &str = "/v1/organizations/o/users/u";
@@ -245,6 +246,29 @@ async fn a_session_gives_nobody_the_rights_of_who_began_it() {
     assert_eq!(it.upstream.requests().len(), 2);
     assert_eq!(session.stream_status("DELETE").await, 204);
     assert_eq!(session.status("retrieve-user", json!({"id": "u"})).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cache_gives_an_answer_to_anybody_else() {
+    let answer = |_| {
+        let mut answer = json_answer(StatusCode::OK, &json!({}));
+        answer.headers_mut().insert("cache-control", HeaderValue::from_static("public, max-age=60"));
+        answer
+    };
+    let upstream = Upstream::answering(answer).await;
+    let key = random_text();
+    let callers = format!("[callers.reader]\nkey.hash = '{}'\nplugins = ['*']", KeyHash::of(&key));
+    let host = Setup::providers(&upstream, &upstream).config(&callers).start().await;
+    for path in [USERS, "/openapi.json"] {
+        let answer = ask(&host.rest(), "GET", path, &key).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let directives = answer.header("cache-control");
+        assert!(directives.contains("private") && !directives.contains("public"), "{path}: {directives}");
+        let varies = answer.headers.get_all("vary").iter().any(|it| it == "authorization, x-api-key");
+        assert!(varies, "{path}: {answer:?}");
+    }
+    let open = Setup::providers(&upstream, &upstream).start().await;
+    assert_eq!(open.get(USERS).await.header("cache-control"), "public, max-age=60");
 }
 
 #[tokio::test(flavor = "multi_thread")]

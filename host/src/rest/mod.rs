@@ -16,6 +16,7 @@ mod media;
 mod openapi;
 mod own;
 mod percent;
+mod private;
 mod problem;
 #[cfg(test)]
 mod properties;
@@ -65,7 +66,14 @@ pub fn router(catalog: Arc<Catalog>, callers: Arc<Callers>) -> Router {
 async fn authenticate(State(callers): State<Arc<Callers>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match callers.admit(&mut parts.headers, &mut parts.extensions).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Ok(()) => {
+            let is_trusted = callers::identity(&parts.extensions).is_trusted();
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            if !is_trusted {
+                private::mark(response.headers_mut());
+            }
+            response
+        }
         Err(rejection) => {
             let id = RequestId::of(&parts.headers);
             tracing::debug!(request_id = id.as_str(), "a request was rejected: {rejection}");
