@@ -13,12 +13,19 @@ pub(super) const KEY: &str = "airlock.confirm";
 /// The member of the form that has to be true.
 pub(super) const MEMBER: &str = "confirm";
 
-/// How many arguments are shown. 20: more than a person reads; how many are left out is said.
-const MAX_ARGUMENTS: usize = 20;
+/// How many values of the arguments are shown. 40: more than a person reads.
+const MAX_VALUES: usize = 40;
 
-/// How many characters of a text are shown. 300: an identifier, an address or a sentence is there whole, and twenty of them still
-/// fit a window.
+/// How many more are named. 60: with those that are shown a hundred, of which no request of the known providers has a third; how many
+/// there are is said before the first.
+const MAX_NAMED: usize = 60;
+
+/// How many characters of a text are shown. 300: an identifier, an address or a sentence is there whole. Each value is cut by itself:
+/// a long one takes no other's place.
 const MAX_TEXT: usize = 300;
+
+/// How many characters of a value's name. 100: a name of names, five deep.
+const MAX_NAME: usize = 100;
 
 /// The question.
 pub(super) fn of(plugin: &str, operation: &Operation, input: &Value) -> Question {
@@ -33,30 +40,77 @@ pub(super) fn of(plugin: &str, operation: &Operation, input: &Value) -> Question
 fn message(plugin: &str, operation: &Operation, input: &Value) -> String {
     let mut lines =
         vec![format!("Carry out {} of plugin {plugin}? Without your agreement nothing is done.", operation.name)];
-    lines.extend(operation.title.as_ref().map(|it| format!("Its author calls it: {}", shown(it))));
-    lines.push(format!("Its author says of it: {}", shown(&operation.description)));
-    let arguments = input.as_object();
-    match arguments.filter(|it| !it.is_empty()) {
-        Some(_) => lines.push("Arguments:".to_owned()),
-        None => lines.push("It has no arguments.".to_owned()),
-    }
-    let arguments = arguments.into_iter().flatten();
-    lines.extend(arguments.clone().take(MAX_ARGUMENTS).map(argument));
-    match arguments.skip(MAX_ARGUMENTS).count() {
-        0 => {}
-        more => lines.push(format!("- [{more} more arguments are not shown]")),
-    }
+    lines.extend(operation.title.as_ref().map(|it| format!("Its author calls it: {}", shown(it, MAX_TEXT))));
+    lines.push(format!("Its author says of it: {}", shown(&operation.description, MAX_TEXT)));
+    let mut values = Values::default();
+    values.collect(String::new(), input, &operation.input_schema);
+    lines.push(match values.all {
+        0 => "It has no arguments.".to_owned(),
+        1..=MAX_VALUES => "Arguments:".to_owned(),
+        all => format!("Arguments, {all} values, of which {MAX_VALUES} are shown and the next {MAX_NAMED} named:"),
+    });
+    lines.extend(values.first.iter().enumerate().map(|(at, (name, value))| match at < MAX_VALUES {
+        true => format!("- {}: {}", shown(name, MAX_NAME), shown(&value.to_string(), MAX_TEXT)),
+        false => format!("- {}: [not shown]", shown(name, MAX_NAME)),
+    }));
     lines.join("\n")
 }
 
-fn argument((name, value): (&String, &Value)) -> String {
-    format!("- {}: {}", shown(name), shown(&value.to_string()))
+/// The values of an input that aren't made of others, by their names.
+#[derive(Default)]
+struct Values<'a> {
+    first: Vec<(String, &'a Value)>,
+    all: usize,
+}
+
+impl<'a> Values<'a> {
+    /// Adds those of a value. What the operation declares comes before what an agent has added: nothing is moved out of sight by that.
+    fn collect(&mut self, name: String, value: &'a Value, schema: &Value) {
+        let known = schema.get("properties").and_then(Value::as_object);
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                let declared = known.into_iter().flatten();
+                let declared = declared.filter_map(|(key, schema)| Some((key, members.get(key)?, schema)));
+                let added = members.iter().filter(|(key, _)| known.is_none_or(|it| !it.contains_key(*key)));
+                let added = added.map(|(key, value)| (key, value, &Value::Null));
+                for (key, value, schema) in declared.chain(added) {
+                    self.collect(member(&name, key), value, schema);
+                }
+            }
+            Value::Array(items) if !items.is_empty() => {
+                let schema = schema.get("items").unwrap_or(&Value::Null);
+                for (at, value) in items.iter().enumerate() {
+                    self.collect(format!("{name}[{at}]"), value, schema);
+                }
+            }
+            // The arguments are an object: an empty one is none.
+            _ if name.is_empty() => {}
+            _ => self.add(name, value),
+        }
+    }
+
+    fn add(&mut self, name: String, value: &'a Value) {
+        self.all += 1;
+        if self.all <= MAX_VALUES + MAX_NAMED {
+            self.first.push((name, value));
+        }
+    }
+}
+
+/// `body.email`, but `body["e.mail"]`: no name looks like another one's.
+fn member(name: &str, key: &str) -> String {
+    let is_plain = !key.is_empty() && key.chars().all(|it| it.is_alphanumeric() || "_-$".contains(it));
+    match (is_plain, name.is_empty()) {
+        (true, true) => key.to_owned(),
+        (true, false) => format!("{name}.{key}"),
+        (false, _) => format!("{name}[{}]", json!(key)),
+    }
 }
 
 /// A text as it can be shown: on one line, every character visible, its end cut off if it is long.
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}… [{} of {} characters]", visible(&text[..end]), MAX_TEXT, text.chars().count()),
+fn shown(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}… [{most} of {} characters]", visible(&text[..end]), text.chars().count()),
         None => visible(text),
     }
 }
@@ -66,12 +120,27 @@ fn visible(text: &str) -> String {
     // The standard library knows what is printable. It escapes quotes and backslashes, too, which are.
     const PRINTABLE: [char; 3] = ['"', '\'', '\\'];
     let mut visible = String::with_capacity(text.len());
-    for piece in text.split_inclusive(PRINTABLE) {
-        let plain = piece.trim_end_matches(PRINTABLE);
-        visible.extend(plain.escape_debug());
-        visible.push_str(&piece[plain.len()..]);
+    for piece in text.split_inclusive(|it| PRINTABLE.contains(&it) || is_blank(it)) {
+        match piece.char_indices().next_back() {
+            Some((at, last)) if PRINTABLE.contains(&last) => {
+                visible.extend(piece[..at].escape_debug());
+                visible.push(last);
+            }
+            Some((at, last)) if is_blank(last) => {
+                visible.extend(piece[..at].escape_debug());
+                visible.extend(last.escape_unicode());
+            }
+            _ => visible.extend(piece.escape_debug()),
+        }
     }
     visible
+}
+
+/// What is printable for the standard library and yet leaves no mark: what Unicode calls ignorable by default, and a Braille pattern
+/// without dots.
+fn is_blank(it: char) -> bool {
+    matches!(it, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -105,7 +174,8 @@ mod tests {
              Arguments:\n\
              - org: \"Größe \\\"XL\\\"\"\n\
              - id: 7\n\
-             - body: {\"force\":true,\"tags\":[\"a\"]}"
+             - body.force: true\n\
+             - body.tags[0]: \"a\""
         );
         assert_eq!(
             message("users", &operation(None, "Deletes all."), &json!({})),
@@ -125,26 +195,59 @@ mod tests {
             ("a\u{200b}b\u{feff}\u{ad}", "a\\u{200b}b\\u{feff}\\u{ad}"),
             ("\u{e0041}\u{2028}\u{85}\u{9b}", "\\u{e0041}\\u{2028}\\u{85}\\u{9b}"),
             ("\"\"\u{7}\"", "\"\"\\u{7}\""),
+            ("a\u{fe0f}b\u{e0101}\u{3164}\u{2800}", "a\\u{fe0f}b\\u{e0101}\\u{3164}\\u{2800}"),
         ] {
-            assert_eq!(shown(text), expected);
+            assert_eq!(shown(text, MAX_TEXT), expected);
         }
-        let hidden = json!({"a\nb": "c\nd", "e": {"f\u{202e}": "\n"}});
+        let hidden = json!({"a\nb": "c\nd", "e": {"f\u{202e}": "\n", "g.h": 1}, "e.g": [], "": {}});
         let message = message("users", &operation(Some("x\ny"), "z\nArguments:\n- id: 1"), &hidden);
-        assert_eq!(message.lines().count(), 6, "{message}");
-        assert!(message.ends_with("- a\\nb: \"c\\nd\"\n- e: {\"f\\u{202e}\":\"\\n\"}"), "{message}");
+        let (_, arguments) = message.split_once("\nArguments:\n").expect("arguments");
+        let expected = [
+            "- [\"a\\nb\"]: \"c\\nd\"",
+            "- e[\"f\\u{202e}\"]: \"\\n\"",
+            "- e[\"g.h\"]: 1",
+            "- [\"e.g\"]: []",
+            "- [\"\"]: {}",
+        ];
+        assert_eq!(arguments.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn what_is_long_is_cut_and_says_so() {
         let long = "é".repeat(1000);
         let cut = format!("{}… [300 of 1000 characters]", "é".repeat(300));
-        assert_eq!(shown(&long), cut);
-        assert_eq!(shown(&long[..600]), &long[..600]);
-        let many: Map<String, Value> = (0..25).map(|n| (format!("a{n}"), json!(long))).collect();
+        assert_eq!(shown(&long, MAX_TEXT), cut);
+        assert_eq!(shown(&long[..600], MAX_TEXT), &long[..600]);
+        let many: Map<String, Value> = (0..150).map(|n| (format!("a{n}"), json!(long))).collect();
         let message = message("users", &operation(Some(&long), &long), &Value::Object(many));
-        assert!(message.ends_with("\n- [5 more arguments are not shown]"), "{message}");
+        assert!(
+            message.contains("\nArguments, 150 values, of which 40 are shown and the next 60 named:\n- a0: "),
+            "{message}"
+        );
+        assert!(message.ends_with("\n- a99: [not shown]"), "{message}");
         assert_eq!(message.matches(&cut).count(), 2);
-        assert_eq!(message.matches("… [300 of 1002 characters]").count(), MAX_ARGUMENTS);
-        assert!(message.chars().count() < 22 * 400, "{}", message.len());
+        assert_eq!(message.matches("… [300 of 1002 characters]").count(), MAX_VALUES);
+        assert_eq!(message.matches("[not shown]").count(), MAX_NAMED);
+    }
+
+    #[test]
+    fn what_an_agent_adds_moves_nothing_out_of_sight() {
+        let mut operation = operation(None, "Deletes.");
+        let body = json!({"properties": {"admin": {}, "tags": {"items": {"properties": {"b": {}}}}}});
+        operation.input_schema = json!({"properties": {"id": {}, "body": body}});
+        let filler: Map<String, Value> = (0..200).map(|n| (format!("a{n}"), json!(n))).collect();
+        let mut body = filler.clone();
+        body.insert("tags".to_owned(), json!([{"a": 1, "b": 2}]));
+        body.insert("admin".to_owned(), json!(true));
+        let mut input = filler;
+        input.insert("body".to_owned(), Value::Object(body));
+        input.insert("id".to_owned(), json!(7));
+        let message = message("users", &operation, &Value::Object(input));
+        let (_, arguments) = message.split_once(" named:\n").expect("arguments");
+        let first: Vec<&str> = arguments.lines().take(5).collect();
+        assert_eq!(
+            first,
+            ["- id: 7", "- body.admin: true", "- body.tags[0].b: 2", "- body.tags[0].a: 1", "- body.a0: 0"]
+        );
     }
 }
