@@ -61,9 +61,8 @@ test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't o
 
 # The same build as that of the tests.
 .PHONY: clients
-clients: toolchain $(VENV)/.installed $(CLIENTS)/.installed ## MCP clients that aren't ours: Python, TypeScript, the inspector
+clients: toolchain $(VENV)/.installed $(CLIENTS)/.installed ## More MCP clients that aren't ours: the TypeScript SDKs, the inspector
 	cargo build --workspace
-	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
 	$(VENV)/bin/python tests/clients/others.py --airlock $(TARGET)/debug/airlock-under-test --packages $(CLIENTS)/package.json
 
 # The same build as that of the tests. The host serves the fixtures that the suite asks for out of a guest, through the sandbox.

@@ -204,8 +204,7 @@ fn fields<'a>(changed: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let usual = [(":method", "PUT"), (":scheme", "http"), (":path", USER), (":authority", "localhost")];
     let mut fields: Vec<_> =
         usual.into_iter().filter(|(name, _)| !changed.iter().any(|(changed, _)| changed == name)).collect();
-    let (pseudo, others): (Vec<(&str, &str)>, Vec<(&str, &str)>) =
-        changed.iter().copied().partition(|(name, _)| name.starts_with(':'));
+    let (pseudo, others): (Vec<_>, Vec<_>) = changed.iter().copied().partition(|(name, _)| name.starts_with(':'));
     fields.extend(pseudo);
     fields.push(("content-type", "application/json"));
     fields.extend(others);

@@ -13,7 +13,7 @@ use super::message::{MAX_ID, MAX_REQUEST, id_of};
 use crate::json::{self, Room};
 
 /// What a line is: a message, or what it is answered by because it is none.
-pub(super) type Line = Result<ClientJsonRpcMessage, JsonRpcError>;
+pub(super) type Line = Result<ClientJsonRpcMessage, Box<JsonRpcError>>;
 
 /// The next line; `None` when there are no more.
 ///
@@ -39,7 +39,7 @@ pub(super) async fn next(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<
 fn understand(line: &[u8]) -> Line {
     let id = id_of(line).map_err(|e| {
         let error = ErrorData::parse_error(format!("the line is not JSON: {e}"), None);
-        JsonRpcError::new(None, error)
+        Box::new(JsonRpcError::new(None, error))
     })?;
     if Room::of(json::MAX_MESSAGE).take(line).is_err() {
         let memory = json::MAX_MESSAGE;
@@ -53,7 +53,7 @@ fn understand(line: &[u8]) -> Line {
 }
 
 /// Reads on to the end of a line that is too long, and keeps nothing of it but its id.
-async fn skip(input: &mut (impl AsyncBufRead + Unpin), begun: Vec<u8>) -> io::Result<JsonRpcError> {
+async fn skip(input: &mut (impl AsyncBufRead + Unpin), begun: Vec<u8>) -> io::Result<Box<JsonRpcError>> {
     let mut skimmed = Skimmed::default();
     skimmed.over(&begun);
     drop(begun);
@@ -70,8 +70,8 @@ async fn skip(input: &mut (impl AsyncBufRead + Unpin), begun: Vec<u8>) -> io::Re
     }
 }
 
-fn refusal(id: Option<RequestId>, text: String) -> JsonRpcError {
-    JsonRpcError::new(id, ErrorData::invalid_request(text, None))
+fn refusal(id: Option<RequestId>, text: String) -> Box<JsonRpcError> {
+    Box::new(JsonRpcError::new(id, ErrorData::invalid_request(text, None)))
 }
 
 /// The longest member of a message that is looked at while it is skimmed: an id of the longest that is echoed, with its name, its

@@ -118,7 +118,7 @@ async fn read(
     loop {
         let taken = match line::next(&mut input).await {
             Ok(Some(Ok(message))) => messages.send(of_owner(message)).await,
-            Ok(Some(Err(refusal))) => answers.send(JsonRpcMessage::Error(refusal)).await,
+            Ok(Some(Err(refusal))) => answers.send(JsonRpcMessage::Error(*refusal)).await,
             Ok(None) => return,
             Err(e) => return tracing::warn!("standard input can't be read: {e}"),
         };

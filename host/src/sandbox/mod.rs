@@ -160,8 +160,12 @@ impl Sandbox {
                 Ok(Ok(value)) => Ok(value),
                 Ok(Err(failure)) => Err(reported(failure, store.data(), &limits)),
                 Err(trap) => {
-                    usage.add_fault(Instant::now());
-                    Err(trapped(&trap, store.data(), &limits))
+                    let failure = trapped(&trap, store.data(), &limits);
+                    // That there was no room for it isn't its own fault.
+                    if !matches!(failure, Failure::Busy { .. }) {
+                        usage.add_fault(Instant::now());
+                    }
+                    Err(failure)
                 }
             }
         };
