@@ -77,6 +77,7 @@ async fn all_doors_answer_as_they_do_over_http_1() {
     for (method, path, fields, body) in [
         ("GET", "/openapi.json", &[][..], ""),
         ("HEAD", "/openapi.json", &[], ""),
+        ("HEAD", "/openapi.json", &[("origin", "https://evil.example")], ""),
         ("GET", "/v1/user?include=emails", &[("if-none-match", "\"1\""), ("accept-encoding", "gzip")], ""),
         ("PUT", USER, &[("content-type", "application/json")], r#"{"firstName": "Pia"}"#),
         ("PUT", USER, &[("content-type", "text/plain")], "{}"),
@@ -88,7 +89,7 @@ async fn all_doors_answer_as_they_do_over_http_1() {
         let new = rest.raw(method, path, fields, body).await;
         assert_eq!(new.status, old.status, "{method} {path}");
         assert_eq!(own(&new.headers), own(&old.headers), "{method} {path}");
-        if old.status < 400 {
+        if old.status < 400 || method == "HEAD" {
             assert_eq!(new.body, old.body, "{method} {path}");
         }
         let seen = upstream.texts();

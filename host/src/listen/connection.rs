@@ -9,7 +9,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use http::{HeaderValue, Version, header, request::Parts};
+use http::{HeaderValue, Method, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::{
@@ -128,18 +128,36 @@ impl Visit {
         let mut response = (self.door.refuse)(request.headers(), &refusal);
         // A place is free as soon as any request is answered, and most are within a second.
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        response
+        let origin = self.door.guard.listed_origin(request.headers());
+        finished(response, request.method(), origin)
     }
+}
+
+/// An answer as it goes out, whoever has given it.
+fn finished(mut response: Response, method: &Method, origin: Option<HeaderValue>) -> Response {
+    if let Some(origin) = origin {
+        cors::share(response.headers_mut(), &origin);
+    }
+    match *method {
+        Method::HEAD => without_body(response),
+        _ => response,
+    }
+}
+
+/// Routers take the body off what they answer, and HTTP/1.1 takes it off the rest; over HTTP/2 nobody else does.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length @ 1..) = body.size_hint().exact() {
+        parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 impl Door {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, limits: Limits) -> Response {
-        let origin = self.guard.listed_origin(request.headers());
-        let mut response = self.decide(request, peer, limits).await;
-        if let Some(origin) = origin {
-            cors::share(response.headers_mut(), &origin);
-        }
-        response
+        let (method, origin) = (request.method().clone(), self.guard.listed_origin(request.headers()));
+        let response = self.decide(request, peer, limits).await;
+        finished(response, &method, origin)
     }
 
     async fn decide(&self, request: Request<Incoming>, peer: SocketAddr, limits: Limits) -> Response {
