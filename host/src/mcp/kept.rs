@@ -148,10 +148,13 @@ impl Draft {
         if own.size + bytes > SHARE {
             return Err(NoRoom);
         }
-        while !has_room(&entries, &owner, bytes) {
-            let is_older = |it: &Entry| {
-                it.contents.is_some() && it.owner.caller == owner.caller && it.owner.plugin == owner.plugin
-            };
+        let is_older =
+            |it: &Entry| it.contents.is_some() && it.owner.caller == owner.caller && it.owner.plugin == owner.plugin;
+        // Nor does anything where that wouldn't be enough.
+        if !has_room(entries.iter().filter(|it| !is_older(it)), &owner, bytes) {
+            return Err(NoRoom);
+        }
+        while !has_room(entries.iter(), &owner, bytes) {
             let oldest = entries.iter().position(is_older).ok_or(NoRoom)?;
             entries.remove(oldest);
         }
@@ -176,9 +179,9 @@ impl Drop for Draft {
     }
 }
 
-fn has_room(entries: &[Entry], owner: &Owner, bytes: usize) -> bool {
+fn has_room<'a>(entries: impl Iterator<Item = &'a Entry> + Clone, owner: &Owner, bytes: usize) -> bool {
     let taken = |is_counted: &dyn Fn(&Owner) -> bool| {
-        let counted = entries.iter().filter(|it| is_counted(&it.owner));
+        let counted = entries.clone().filter(|it| is_counted(&it.owner));
         counted.map(|it| it.size).sum::<usize>()
     };
     taken(&|_| true) + bytes <= TOTAL
@@ -301,6 +304,12 @@ mod tests {
         assert!(is_there(&kept, "a", &second) && is_there(&kept, "a", &third));
         assert_eq!(keep(&kept, "a", "p", SHARE + 1), Err(NoRoom), "too large by itself");
         assert!(is_there(&kept, "a", &second) && is_there(&kept, "a", &third), "nothing made way for it");
+
+        let kept = Arc::new(Kept::default());
+        keep(&kept, "b", "p", SHARE - 10).unwrap();
+        let own = keep(&kept, "a", "p", 10).unwrap();
+        assert_eq!(keep(&kept, "a", "p", 11), Err(NoRoom), "there would be too little, even without the own");
+        assert!(is_there(&kept, "a", &own), "so that it stays");
 
         let kept = Arc::new(Kept::default());
         let own = keep(&kept, "a", "p", SHARE).unwrap();
