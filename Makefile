@@ -62,7 +62,7 @@ test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't o
 # The same build as that of the tests.
 .PHONY: clients
 clients: toolchain $(VENV)/.installed $(CLIENTS)/.installed ## More MCP clients that aren't ours: the TypeScript SDKs, the inspector
-	cargo build --workspace
+	cargo build --workspace --bins --examples
 	$(VENV)/bin/python tests/clients/others.py --airlock $(TARGET)/debug/airlock-under-test --packages $(CLIENTS)/package.json
 
 # The same build as that of the tests. The host serves the fixtures that the suite asks for out of a guest, through the sandbox.
@@ -74,7 +74,7 @@ conformance: toolchain $(SUITE)/.installed ## The official conformance suite of 
 
 .PHONY: contract
 contract: toolchain $(NPM)/.installed ## Every answer of REST is as /openapi.json says, and that has no errors
-	cargo build --workspace
+	cargo build --workspace --bins --examples
 	$(VENV)/bin/python tests/clients/contract.py --demo $(TARGET)/debug/airlock-under-test \
 		--redocly $(NPM)/node_modules/@redocly/cli/bin/cli.js
 
