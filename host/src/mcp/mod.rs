@@ -29,6 +29,7 @@ mod search;
 mod server;
 mod session;
 mod stdio;
+mod tag;
 mod tool;
 mod tools;
 mod upstream;

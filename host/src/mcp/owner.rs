@@ -3,28 +3,27 @@
 //! In anybody else's hands the id is no session's. Nothing is kept for it.
 
 use axum::http::{HeaderMap, HeaderValue};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use ring::{hmac, rand::SystemRandom};
 
+use super::tag::Tagger;
 use crate::callers::Identity;
 
 /// The field that names a session.
 pub(super) const SESSION: &str = "mcp-session-id";
 
 /// Makes the tags of an endpoint.
-pub(super) struct Owners(hmac::Key);
+pub(super) struct Owners(Tagger);
 
 impl Owners {
     pub(super) fn new() -> Self {
-        Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has random numbers"))
+        Self(Tagger::new())
     }
 
     /// Tags the id of a session that has begun.
     pub(super) fn tag(&self, headers: &mut HeaderMap, identity: &Identity) {
         if let Some(id) = headers.get_mut(SESSION) {
             let text = id.to_str().expect("the library makes ids of letters and digits");
-            let tag = BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, &owned(text, identity)));
-            *id = HeaderValue::try_from(format!("{text}.{tag}")).expect("and a tag has no others but - and _");
+            let tagged = self.0.tag(text, |id| owned(id, identity));
+            *id = HeaderValue::try_from(tagged).expect("and a tag has no others but - and _");
         }
     }
 
@@ -36,9 +35,7 @@ impl Owners {
     }
 
     fn untagged(&self, tagged: &HeaderValue, identity: &Identity) -> Option<HeaderValue> {
-        let (id, tag) = tagged.to_str().ok()?.rsplit_once('.')?;
-        let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?;
-        hmac::verify(&self.0, &owned(id, identity), &tag).ok()?;
+        let id = self.0.untag(tagged.to_str().ok()?, |id| owned(id, identity))?;
         HeaderValue::from_str(id).ok()
     }
 }

@@ -7,9 +7,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use ring::{hmac, rand::SystemRandom};
 use serde_json::Value;
 
+use super::tag::Tagger;
 use crate::contract::{Consent, Ticket};
 
 /// How long a state can come back. An hour: a person may look something up before answering, but what was asked in the morning
@@ -26,7 +26,7 @@ pub(super) struct Kept {
 }
 
 /// What seals the states of this process. Another process has another key: after a restart everything is asked anew.
-pub(super) struct Seal(hmac::Key);
+pub(super) struct Seal(Tagger);
 
 /// What a state belongs to. Sealed by this, it opens for nothing else.
 #[derive(Clone, Copy)]
@@ -53,22 +53,19 @@ pub(super) struct BadState;
 
 impl Seal {
     pub(super) fn new() -> Self {
-        Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has random numbers"))
+        Self(Tagger::new())
     }
 
     /// Seals it: `<end of its life>.<consent>.<state>.<tag>`, the latter two in base64.
     pub(super) fn close(&self, kept: &Kept, occasion: Occasion<'_>, now: SystemTime) -> String {
         let state = BASE64_URL_SAFE_NO_PAD.encode(kept.state.as_deref().unwrap_or_default());
         let text = format!("{}.{}.{state}", seconds(now + LIFETIME), written(kept.consent));
-        let tag = hmac::sign(&self.0, &sealed(&text, occasion));
-        format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
+        self.0.tag(&text, |text| sealed(text, occasion))
     }
 
     /// What was sealed, if it is as it was, for this occasion, and in time.
     pub(super) fn open(&self, seal: &str, occasion: Occasion<'_>, now: SystemTime) -> Result<Kept, BadState> {
-        let (text, tag) = seal.rsplit_once('.').ok_or(BadState)?;
-        let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).map_err(|_| BadState)?;
-        hmac::verify(&self.0, &sealed(text, occasion), &tag).map_err(|_| BadState)?;
+        let text = self.0.untag(seal, |text| sealed(text, occasion)).ok_or(BadState)?;
         let (end, rest) = text.split_once('.').ok_or(BadState)?;
         let (consent, state) = rest.split_once('.').ok_or(BadState)?;
         let end: u64 = end.parse().map_err(|_| BadState)?;
