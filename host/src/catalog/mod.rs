@@ -7,6 +7,7 @@ mod folder;
 mod places;
 mod routes;
 mod tools;
+mod views;
 
 use std::{fmt, sync::Arc};
 
@@ -19,6 +20,7 @@ pub use self::{
     places::Places,
     routes::{RouteMatch, Routed},
     tools::{Scope, Tool},
+    views::Views,
 };
 use crate::{
     callers::{Identity, Reach},
@@ -128,12 +130,12 @@ impl Snapshot {
 
     /// The plugins of which a caller may call or read something.
     pub fn plugins_for(&self, identity: &Identity) -> impl Iterator<Item = &Arc<Plugin>> {
-        self.plugins.iter().filter(|plugin| {
-            let mut operations = plugin.description().operations.iter();
-            identity.is_trusted()
-                || operations.any(|it| identity.reach(plugin.name(), it) == Reach::Callable)
-                || (plugin.offers() != Offers::default() && identity.reads(plugin.name()))
-        })
+        self.plugins.iter().filter(|plugin| is_for(plugin, identity))
+    }
+
+    /// The plugin of this name, if a caller may call or read something of it.
+    pub fn plugin_for(&self, name: &str, identity: &Identity) -> Option<&Arc<Plugin>> {
+        self.plugin(name).filter(|plugin| is_for(plugin, identity))
     }
 
     fn with(&self, plugin: Arc<Plugin>) -> Result<Self, Collision> {
@@ -169,6 +171,14 @@ impl Snapshot {
 pub struct OperationRef {
     plugin: Arc<Plugin>,
     index: usize,
+}
+
+/// Whether a caller may call or read something of a plugin.
+fn is_for(plugin: &Plugin, identity: &Identity) -> bool {
+    let mut operations = plugin.description().operations.iter();
+    identity.is_trusted()
+        || operations.any(|it| identity.reach(plugin.name(), it) == Reach::Callable)
+        || (plugin.offers() != Offers::default() && identity.reads(plugin.name()))
 }
 
 impl OperationRef {

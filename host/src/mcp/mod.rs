@@ -161,7 +161,7 @@ impl Endpoints {
     /// The endpoint of a plugin, for a caller who may call something there.
     fn of(&self, plugin: &str, identity: &Identity) -> Option<Arc<Endpoint>> {
         let mut plugins = self.plugins.lock().expect("nothing panics under this lock");
-        self.common.catalog.snapshot().plugins_for(identity).find(|it| it.name() == plugin)?;
+        self.common.catalog.snapshot().plugin_for(plugin, identity)?;
         let endpoint = plugins
             .entry(plugin.to_owned())
             .or_insert_with_key(|name| Arc::new(self.common.endpoint(Scope::Plugin(name.clone()))));

@@ -3,11 +3,6 @@
 //! How texts are ranked is `bm25`'s. Each set of tools that somebody may call has an index of its own: even how rare a word is among
 //! the others would tell of those that are hidden.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,8 +13,8 @@ use super::{
     failure, tool,
 };
 use crate::{
-    callers::{Identity, Reach},
-    catalog::{Scope, Snapshot, Tool},
+    callers::Identity,
+    catalog::{Scope, Snapshot, Tool, Views},
     contract::Operation,
 };
 
@@ -39,10 +34,6 @@ const NAMED: usize = 5;
 /// The longest query: a question has a few words, and each is looked up.
 const MAX_QUERY: usize = 1000;
 
-/// The most sets of tools whose indexes are kept for an endpoint. 16: operators tell few groups of callers apart, and the index of a
-/// thousand tools is a megabyte.
-const MAX_KEPT: usize = 16;
-
 /// How much a word counts that stands in the name or title of a tool, and in that of a parameter; elsewhere it counts once. What a
 /// tool is called says more than what is said about it.
 const NAME: f32 = 3.0;
@@ -50,16 +41,7 @@ const PARAMETER: f32 = 1.5;
 
 /// The indexes of an endpoint, for the latest snapshot that was searched. The first search after a change makes them anew.
 #[derive(Debug, Default)]
-pub(super) struct Indexes(Mutex<Latest>);
-
-#[derive(Debug, Default)]
-struct Latest {
-    generation: u64,
-    indexes: HashMap<Seen, Arc<Index>>,
-}
-
-/// Which of the scope's tools a caller may call, in their order; `None` where it makes no difference who asks.
-type Seen = Option<Vec<bool>>;
+pub(super) struct Indexes(Views<Index>);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,31 +85,13 @@ impl Indexes {
     /// The tools that match, the best first. One that has the very name comes before all others.
     fn search<'a>(&self, snapshot: &'a Snapshot, scope: &Scope, identity: &Identity, query: &str) -> Vec<&'a Tool> {
         let tools = snapshot.tools(scope, identity);
-        let index = self.of(snapshot, scope, identity, &tools);
+        let documents =
+            || tools.iter().map(|tool| document(tool.operation.plugin().name(), tool.operation.operation()));
+        let index = self.0.of(snapshot, identity, || Index::of(documents().collect()));
         let mut found: Vec<&Tool> = index.search(query).into_iter().map(|at| tools[at]).collect();
         found.sort_by_key(|tool| tool.name != query.trim());
         found
     }
-
-    /// The index of what a caller may call. Whoever asks meanwhile waits, and finds it.
-    fn of(&self, snapshot: &Snapshot, scope: &Scope, identity: &Identity, tools: &[&Tool]) -> Arc<Index> {
-        let seen = seen(snapshot, scope, identity);
-        // What a panic has left behind is indexes that were whole before.
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_outdated = latest.generation != snapshot.generation();
-        if is_outdated || (latest.indexes.len() == MAX_KEPT && !latest.indexes.contains_key(&seen)) {
-            *latest = Latest { generation: snapshot.generation(), indexes: HashMap::new() };
-        }
-        let documents =
-            || tools.iter().map(|tool| document(tool.operation.plugin().name(), tool.operation.operation()));
-        let made = || Arc::new(Index::of(documents().collect()));
-        latest.indexes.entry(seen).or_insert_with(made).clone()
-    }
-}
-
-fn seen(snapshot: &Snapshot, scope: &Scope, identity: &Identity) -> Seen {
-    let all = || snapshot.tools(scope, &Identity::trusted()).into_iter();
-    (!identity.is_trusted()).then(|| all().map(|it| identity.reaches(&it.operation) == Reach::Callable).collect())
 }
 
 /// What a tool is found by. Its name is the plugin's for it: the one that is listed depends on what else there is.

@@ -4,9 +4,9 @@
 //! The first request after a change renders; nothing is kept of states that are gone.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     hash::{DefaultHasher, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -16,27 +16,13 @@ use serde_json::{Value, json};
 use super::openapi::{self, About, Access};
 use crate::{
     callers::{Identity, Reach},
-    catalog::{OperationRef, Snapshot},
+    catalog::{OperationRef, Snapshot, Views},
     component::Plugin,
 };
 
-/// The most sets of operations whose documents are kept. 16: operators tell few groups of callers apart, and the documents of many
-/// plugins are some megabytes.
-const MAX_KEPT: usize = 16;
-
 /// The documents of the latest snapshot that was asked for.
 #[derive(Debug, Default)]
-pub(super) struct Documents(Mutex<Latest>);
-
-#[derive(Debug, Default)]
-struct Latest {
-    generation: u64,
-    rendered: HashMap<Seen, Arc<Rendered>>,
-}
-
-/// Which of a snapshot's operations a caller may call, in their order; `None` where it makes no difference who asks. All that the
-/// documents say depends on nothing else.
-type Seen = Option<Vec<bool>>;
+pub(super) struct Documents(Views<Rendered>);
 
 /// The documents of one snapshot for those who may call the same.
 #[derive(Debug)]
@@ -59,21 +45,8 @@ pub(super) struct Document {
 impl Documents {
     /// The documents of this snapshot for a caller: of what may be called. Whoever asks meanwhile waits, and finds them.
     pub(super) fn of(&self, snapshot: &Snapshot, identity: &Identity) -> Arc<Rendered> {
-        // What a panic has left behind is documents that were whole before.
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_outdated = latest.generation != snapshot.generation();
-        let seen = seen(snapshot.plugins(), identity);
-        if is_outdated || (latest.rendered.len() == MAX_KEPT && !latest.rendered.contains_key(&seen)) {
-            *latest = Latest { generation: snapshot.generation(), rendered: HashMap::new() };
-        }
-        let rendered = latest.rendered.entry(seen);
-        rendered.or_insert_with(|| Arc::new(render(snapshot.plugins(), identity))).clone()
+        self.0.of(snapshot, identity, || render(snapshot.plugins(), identity))
     }
-}
-
-fn seen(plugins: &[Arc<Plugin>], identity: &Identity) -> Seen {
-    let operations = plugins.iter().flat_map(OperationRef::all);
-    (!identity.is_trusted()).then(|| operations.map(|it| identity.reaches(&it) == Reach::Callable).collect())
 }
 
 impl Document {
