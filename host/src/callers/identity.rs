@@ -1,12 +1,17 @@
 //! Who a caller is and how far they get; and the proof that a call is allowed.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::rules::{Effect, Reach, Rules};
+use super::rules::{Reach, Rules};
 use crate::{
-    caller::Caller, catalog::OperationRef, component::Plugin, contract::Operation, failure::Failure, rate::Rate,
+    caller::Caller,
+    catalog::OperationRef,
+    component::Plugin,
+    contract::{Effect, Operation},
+    failure::{Failure, Forbidden},
+    rate::Rate,
 };
 
 /// Who a caller is.
@@ -145,7 +150,7 @@ impl fmt::Debug for Identity {
 pub struct Permitted {
     operation: OperationRef,
     caller: Caller,
-    role: Option<Arc<Role>>,
+    account: Account,
 }
 
 /// Proof that a caller may have what a plugin offers besides operations. Got from [`Caller::may_read`] alone, and nothing of this is
@@ -154,7 +159,7 @@ pub struct Permitted {
 pub struct Reading {
     plugin: Arc<Plugin>,
     caller: Caller,
-    role: Option<Arc<Role>>,
+    account: Account,
 }
 
 /// What requests are charged to.
@@ -170,23 +175,6 @@ pub enum Denied {
     Forbidden(Forbidden),
 }
 
-/// An operation does what its caller may not do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not allowed: this is a {effect} operation, and you may not call those; {}", way_out(.scopes))]
-pub struct Forbidden {
-    /// What it does.
-    pub effect: Effect,
-    /// The scopes of a token that would do; none where no token would.
-    pub scopes: Vec<String>,
-}
-
-fn way_out(scopes: &[String]) -> String {
-    match scopes {
-        [] => "only the operator can change this".to_owned(),
-        scopes => format!("a token with these scopes could: {}", scopes.join(" ")),
-    }
-}
-
 impl Caller {
     /// Decides whether this caller may call an operation.
     ///
@@ -194,13 +182,13 @@ impl Caller {
     /// See [`Denied`].
     pub fn may_call(self, operation: OperationRef) -> Result<Permitted, Denied> {
         let role = self.identity.permit(operation.plugin().name(), operation.operation())?;
-        Ok(Permitted { operation, caller: self, role })
+        Ok(Permitted { operation, caller: self, account: Account(role) })
     }
 
     /// Decides whether this caller may have what a plugin offers besides operations. `None` if not: for the caller it offers nothing.
     pub fn may_read(self, plugin: Arc<Plugin>) -> Option<Reading> {
-        let role = self.identity.reader(plugin.name());
-        self.identity.reads(plugin.name()).then(|| Reading { plugin, caller: self, role })
+        let account = Account(self.identity.reader(plugin.name()));
+        self.identity.reads(plugin.name()).then(|| Reading { plugin, caller: self, account })
     }
 }
 
@@ -216,8 +204,8 @@ impl Permitted {
     }
 
     /// What the call is charged to, for requests that follow from it.
-    pub fn account(&self) -> Account {
-        Account(self.role.clone())
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Takes the call from the caller's rate.
@@ -225,7 +213,7 @@ impl Permitted {
     /// # Errors
     /// [`Failure::OverRate`].
     pub fn charge(&self) -> Result<(), Failure> {
-        charge(self.role.as_deref())
+        self.account.charge()
     }
 }
 
@@ -235,7 +223,10 @@ impl Account {
     /// # Errors
     /// [`Failure::OverRate`].
     pub fn charge(&self) -> Result<(), Failure> {
-        charge(self.0.as_deref())
+        match self.0.as_ref().and_then(|role| role.rate.as_ref()) {
+            Some(rate) => rate.take(Instant::now()).map_err(|retry_after| Failure::OverRate { retry_after }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -255,14 +246,7 @@ impl Reading {
     /// # Errors
     /// [`Failure::OverRate`].
     pub fn charge(&self) -> Result<(), Failure> {
-        charge(self.role.as_deref())
-    }
-}
-
-fn charge(role: Option<&Role>) -> Result<(), Failure> {
-    match role.and_then(|role| role.rate.as_ref()) {
-        Some(rate) => rate.take(Instant::now()).map_err(|retry_after| Failure::OverRate { retry_after }),
-        None => Ok(()),
+        self.account.charge()
     }
 }
 
@@ -276,11 +260,6 @@ impl fmt::Debug for Permitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} for {}", self.operation, self.caller)
     }
-}
-
-/// A time to wait as `Retry-After` has it: whole seconds, and not too early.
-pub fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
@@ -331,13 +310,6 @@ mod tests {
             (known(&[&reader, &writer], &[]), "users", &purge, forbidden(Destructive, &[])),
         ] {
             assert_eq!(decide(&identity, plugin, operation), decided, "{identity:?} {plugin} {}", operation.name);
-        }
-    }
-
-    #[test]
-    fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
-        for (milliseconds, expected) in [(0, 0), (1, 1), (999, 1), (1000, 1), (1001, 2)] {
-            assert_eq!(seconds(Duration::from_millis(milliseconds)), expected);
         }
     }
 }

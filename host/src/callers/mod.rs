@@ -22,10 +22,10 @@ use tokio::time::Instant;
 
 pub use self::{
     exposure::Exposed,
-    identity::{Account, Denied, Forbidden, Identity, Permitted, Reading, seconds},
+    identity::{Account, Denied, Identity, Permitted, Reading},
     key::{BadKeyHash, KeyHash, NewKey},
     rejection::{RETRY_AFTER, Rejection, insufficient_scope},
-    rules::{BadEffect, BadGlob, Effect, Glob, Reach, Rules},
+    rules::{BadGlob, Glob, Reach, Rules},
     settings::{CallerSettings, IssuerSettings, KnownBy, Settings, TokenSettings},
 };
 use self::{identity::Role, issuer::Issuer};

@@ -2,9 +2,9 @@
 //!
 //! What an operation changes is taken from what its plugin says of itself; whether that is true isn't known here.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
-use crate::contract::{Effects, Operation};
+use crate::contract::{Effect, Operation};
 
 /// What one `[callers.<name>]` allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,54 +49,6 @@ impl Rules {
 
 fn matches(globs: &[Glob], name: &str) -> bool {
     globs.iter().any(|glob| glob.matches(name))
-}
-
-/// What an operation does at most. Each operation has one, and each is granted by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It changes nothing.
-    ReadOnly,
-    /// It changes something that can be restored.
-    Write,
-    /// It may delete or overwrite what can't be restored.
-    Destructive,
-}
-
-impl Effect {
-    /// The names, for messages.
-    pub const NAMES: &str = "read-only, write, destructive";
-
-    /// Of an operation that claims to be both, the worse is believed.
-    pub fn of(effects: Effects) -> Self {
-        match effects {
-            Effects { destructive: true, .. } => Self::Destructive,
-            Effects { read_only: true, .. } => Self::ReadOnly,
-            _ => Self::Write,
-        }
-    }
-}
-
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadOnly => "read-only",
-            Self::Write => "write",
-            Self::Destructive => "destructive",
-        })
-    }
-}
-
-/// A text is no effect.
-#[derive(Debug, thiserror::Error)]
-#[error("expected one of: {}", Effect::NAMES)]
-pub struct BadEffect;
-
-impl FromStr for Effect {
-    type Err = BadEffect;
-
-    fn from_str(text: &str) -> Result<Self, BadEffect> {
-        [Self::ReadOnly, Self::Write, Self::Destructive].into_iter().find(|it| it.to_string() == text).ok_or(BadEffect)
-    }
 }
 
 /// A name in which `*` stands for any characters, or none.
@@ -146,23 +98,14 @@ impl Glob {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::contract::Effects;
 
     /// An operation of this name that does this.
     pub(in crate::callers) fn operation(name: &str, effect: Effect) -> Operation {
         let (read_only, destructive) = (effect == Effect::ReadOnly, effect == Effect::Destructive);
-        Operation {
-            name: name.to_owned(),
-            title: None,
-            description: String::new(),
-            input_schema: json!({"type": "object"}),
-            output_schema: None,
-            effects: Effects { read_only, destructive, idempotent: false, open_world: true },
-            route: None,
-            tool: None,
-        }
+        let operation = Operation::named(name);
+        Operation { effects: Effects { read_only, destructive, ..operation.effects }, ..operation }
     }
 
     pub(in crate::callers) fn rules(plugins: &[&str], operations: &[&str], effects: &[Effect]) -> Rules {

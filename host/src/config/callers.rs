@@ -261,7 +261,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{callers::Effect, config::Config};
+    use crate::{config::Config, contract::Effect};
 
     fn parse(text: &str) -> Result<Settings, String> {
         let parsed = Config::parse(text, Path::new("/etc/airlock/airlock.toml"));

@@ -5,6 +5,7 @@
 mod consent;
 mod content;
 mod dialogue;
+mod effect;
 mod events;
 mod optional;
 
@@ -14,6 +15,7 @@ pub use self::{
     consent::{Consent, Ticket, Unconfirmed},
     content::{Blob, Content, Contents, Link, Message, Resource, Role},
     dialogue::{Abilities, Answer, AnswerValue, Dialogue, Question, QuestionRequest, Questions, Root},
+    effect::{BadEffect, Effect},
     events::{Event, Events, Level, Listener},
     optional::{FilledIn, Offers, Prompt, PromptMessages, PromptParameter, ResourceTemplate, Subject, Suggestions},
 };
@@ -74,6 +76,23 @@ pub struct Route {
     pub path: String,
     /// How the inputs are filled; an input that is listed nowhere can't be given over REST.
     pub parameters: Vec<Parameter>,
+}
+
+#[cfg(test)]
+impl Operation {
+    /// An operation of this name, for tests that look at nothing else.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: None,
+            description: String::new(),
+            input_schema: serde_json::json!({"type": "object"}),
+            output_schema: None,
+            effects: Effects { read_only: false, destructive: false, idempotent: false, open_world: true },
+            route: None,
+            tool: None,
+        }
+    }
 }
 
 /// The longest name of what a plugin offers: the most that MCP allows for a tool.

@@ -6,6 +6,8 @@ use std::{fmt, time::Duration};
 
 use http::{Method, Uri};
 
+use crate::failure::seconds;
+
 /// Why a request got no answer, or why the answer broke off. Every text is fit for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -99,11 +101,6 @@ impl Refusal {
             _ => None,
         }
     }
-}
-
-/// Rounded up: who comes back then isn't sent away again.
-fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// What a request has too much of, with the grant's limit.

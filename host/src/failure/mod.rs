@@ -3,14 +3,14 @@
 //! Nothing here knows HTTP statuses, MCP codes or exit codes.
 
 mod cause;
+mod forbidden;
 #[cfg(test)]
 mod table;
 
 use std::time::Duration;
 
-pub use self::cause::Cause;
+pub use self::{cause::Cause, forbidden::Forbidden};
 use crate::{
-    callers::{Forbidden, seconds},
     contract::{Abilities, Questions, Unconfirmed},
     egress::Refusal,
 };
@@ -145,6 +145,11 @@ impl Failure {
     }
 }
 
+/// A time to wait as `Retry-After` has it: whole seconds, and not too early.
+pub(crate) fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 fn join(problems: &[InputProblem]) -> String {
     let texts: Vec<String> = problems
         .iter()
@@ -154,4 +159,16 @@ fn join(problems: &[InputProblem]) -> String {
         })
         .collect();
     texts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
+        for (milliseconds, expected) in [(0, 0), (1, 1), (999, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(seconds(Duration::from_millis(milliseconds)), expected);
+        }
+    }
 }

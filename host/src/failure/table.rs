@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::Empty;
 
-use super::{Cause, Failure};
+use super::{Cause, Failure, Forbidden};
 use crate::{
-    callers::{Effect, Forbidden, Rejection},
+    callers::Rejection,
     cli::CliError,
-    contract::{Abilities, Unconfirmed},
+    contract::{Abilities, Effect, Unconfirmed},
     egress::{Context, Egress, Excess, Fault, Patience, Refusal, TokenFault, Wait},
     grant::Grant,
     listen, mcp, rest,

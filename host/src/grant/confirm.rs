@@ -3,7 +3,7 @@
 //! What an operation changes is what its plugin says of itself: who doesn't believe it names the operations. Who is asked, and how,
 //! is decided in `invoke`.
 
-use crate::contract::Operation;
+use crate::contract::{Effect, Operation};
 
 /// Which operations a person has to agree to, call by call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,14 +20,13 @@ pub enum Confirm {
 }
 
 impl Confirm {
-    /// Whether somebody has to agree to a call of this operation. Of an operation that claims to be both read-only and destructive,
-    /// the worse is believed.
+    /// Whether somebody has to agree to a call of this operation.
     pub fn covers(&self, operation: &Operation) -> bool {
-        let effects = operation.effects;
+        let effect = Effect::of(operation.effects);
         match self {
             Self::Nothing => false,
-            Self::Destructive => effects.destructive,
-            Self::Write => effects.destructive || !effects.read_only,
+            Self::Destructive => effect == Effect::Destructive,
+            Self::Write => effect != Effect::ReadOnly,
             Self::Named(names) => names.contains(&operation.name),
         }
     }
@@ -45,22 +44,12 @@ impl Confirm {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::contract::Effects;
 
     fn operation(name: &str, read_only: bool, destructive: bool) -> Operation {
-        Operation {
-            name: name.to_owned(),
-            title: None,
-            description: String::new(),
-            input_schema: json!({"type": "object"}),
-            output_schema: None,
-            effects: Effects { read_only, destructive, idempotent: true, open_world: true },
-            route: None,
-            tool: None,
-        }
+        let operation = Operation::named(name);
+        Operation { effects: Effects { read_only, destructive, ..operation.effects }, ..operation }
     }
 
     #[test]

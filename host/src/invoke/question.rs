@@ -148,19 +148,10 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
-    use crate::contract::Effects;
 
     fn operation(title: Option<&str>, description: &str) -> Operation {
-        Operation {
-            name: "deleteuser".to_owned(),
-            title: title.map(str::to_owned),
-            description: description.to_owned(),
-            input_schema: json!({"type": "object"}),
-            output_schema: None,
-            effects: Effects { read_only: false, destructive: true, idempotent: true, open_world: true },
-            route: None,
-            tool: None,
-        }
+        let (title, description) = (title.map(str::to_owned), description.to_owned());
+        Operation { title, description, ..Operation::named("deleteuser") }
     }
 
     #[test]

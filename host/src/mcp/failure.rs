@@ -100,9 +100,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        callers::{Effect, Forbidden},
-        contract::Unconfirmed,
+        contract::{Effect, Unconfirmed},
         egress::{Excess, Fault, TokenFault, Wait},
+        failure::Forbidden,
         mcp::{Era, reply::tests::operation},
     };
 

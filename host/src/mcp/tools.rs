@@ -173,7 +173,7 @@ async fn carry_out(
     let occasion = Occasion { caller: &client.name, method: "tools/call", plugin, subject, arguments: &input };
     let before = Before { answers: request.input_responses, state: request.request_state };
     let conforms = |result: &Value| operation.conforms(result);
-    let keeper = Keeper::new(&surface.kept, client, permitted.account());
+    let keeper = Keeper::new(&surface.kept, client, permitted.account().clone());
     let asked = Asked { keeper: Some(&keeper), ..asked(operation, &conforms, client.era) };
     let run = |dialogue| {
         let (permitted, input) = (permitted.clone(), input.clone());

@@ -15,7 +15,7 @@ use crate::{
     callers::{self, Rejection},
     catalog::OperationRef,
     egress::Refusal,
-    failure::{Cause, Failure, InputProblem},
+    failure::{Cause, Failure, InputProblem, seconds},
     json::MAX_MESSAGE,
     listen,
 };
@@ -201,7 +201,7 @@ impl From<Failure> for Problem {
                 problem.with_header(header::WWW_AUTHENTICATE, challenge)
             }
             Failure::OverRate { retry_after } => {
-                problem.with_header(header::RETRY_AFTER, HeaderValue::from(callers::seconds(*retry_after)))
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from(seconds(*retry_after)))
             }
             Failure::InvalidInput(problems) => {
                 problem.with("errors", problems.iter().map(error).collect::<Vec<Value>>())
@@ -244,9 +244,9 @@ fn shown(method: &Method, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        callers::{Effect, Forbidden},
-        contract::{Abilities, Unconfirmed},
+        contract::{Abilities, Effect, Unconfirmed},
         egress::{Context, Egress, Excess, Fault as UpstreamFault, Patience, TokenFault, Wait},
+        failure::Forbidden,
         grant::Grant,
     };
     use http_body_util::{BodyExt, Empty};
