@@ -46,6 +46,16 @@ pub enum Contents {
     Binary(Bytes),
 }
 
+impl Contents {
+    /// How many bytes they have.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(data) => data.len(),
+        }
+    }
+}
+
 /// Something that can be read, without its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {

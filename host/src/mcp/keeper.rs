@@ -60,10 +60,7 @@ impl Asked<'_> {
     /// Keeps what is too long for the result, if there is room.
     pub(super) fn keep(&self, contents: Contents, media_type: &str) -> Option<Whole> {
         let keeper = self.keeper?;
-        let size = match &contents {
-            Contents::Text(text) => text.len(),
-            Contents::Binary(data) => data.len(),
-        };
+        let size = contents.size();
         let mut draft = keeper.begin(self.plugin);
         draft.grow(size).ok()?;
         let uri = draft.keep(contents);

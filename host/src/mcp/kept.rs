@@ -191,10 +191,7 @@ fn has_room<'a>(entries: impl Iterator<Item = &'a Entry> + Clone, owner: &Owner,
 
 /// A part, from 1 on, and whether it is the last. The first one is what stood in the result before it was cut.
 fn cut(contents: &Contents, number: usize) -> Option<(Contents, bool)> {
-    let length = match contents {
-        Contents::Text(text) => text.len(),
-        Contents::Binary(data) => data.len(),
-    };
+    let length = contents.size();
     let end_of = |start: usize| match contents {
         Contents::Text(text) => text.floor_char_boundary(start + MAX_BLOCK),
         Contents::Binary(_) => length.min(start + MAX_BLOCK),
