@@ -107,9 +107,8 @@ pub fn run() {
             Some((address, operation, input)) => {
                 answered.store(0, Ordering::Relaxed);
                 let rest = Rest::new(Http::default(), address);
-                let path = format!("/hostile/{operation}");
                 for _ in 0..CONNECTIONS {
-                    let attack = attack(rest.clone(), path.clone(), input.clone(), answered.clone());
+                    let attack = attack(rest.clone(), operation.clone(), input.clone(), answered.clone());
                     attackers.spawn_on(attack, runtime.handle());
                 }
                 println!();
@@ -133,12 +132,18 @@ fn answer(seen: harness::Seen) -> Response {
     }
 }
 
-async fn attack(rest: Rest, path: String, input: Value, answered: Arc<AtomicUsize>) {
+/// One attack.
+pub async fn send(rest: &Rest, operation: &str, input: &Value) {
+    let path = format!("/hostile/{operation}");
+    match input {
+        Value::Null => rest.get(&path).await,
+        input => rest.send("POST", &path, Some(input)).await,
+    };
+}
+
+async fn attack(rest: Rest, operation: String, input: Value, answered: Arc<AtomicUsize>) {
     loop {
-        match &input {
-            Value::Null => rest.get(&path).await,
-            input => rest.send("POST", &path, Some(input)).await,
-        };
+        send(&rest, &operation, &input).await;
         answered.fetch_add(1, Ordering::Relaxed);
     }
 }

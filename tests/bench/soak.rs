@@ -15,7 +15,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{self, Rest, Setup, TestHost, Upstream, json_answer};
+use crate::{
+    attackers,
+    harness::{self, Rest, Setup, TestHost, Upstream, json_answer},
+};
 
 const CALLS: usize = 100_000;
 const ATTACKS: usize = 10_000;
@@ -126,17 +129,9 @@ async fn client(rest: Rest, calls: usize, attacks: usize) {
         if number % every == 0
             && let Some((operation, input)) = attacks.next()
         {
-            attack(&rest, operation, &input).await;
+            attackers::send(&rest, operation, &input).await;
         }
     }
-}
-
-async fn attack(rest: &Rest, operation: &str, input: &Value) {
-    let path = format!("/hostile/{operation}");
-    match input {
-        Value::Null => rest.get(&path).await,
-        input => rest.send("POST", &path, Some(input)).await,
-    };
 }
 
 /// The level that is left when nothing happens any more.

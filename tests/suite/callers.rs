@@ -10,6 +10,15 @@ use crate::harness::{Answer, Issuer, Log, Mcp, Rest, Setup, TestHost, Upstream, 
 const USERS: &str = "/v1/organizations/o/users";
 pub const USER: &str = "/v1/organizations/o/users/u";
 
+/// The tools of m3ter-orgusers that read, as they are listed beside those of metal-users.
+pub const READING: [&str; 5] = [
+    "list-orgusers",
+    "m3ter-orgusers.retrieve-current-user",
+    "retrieve-orguser",
+    "retrieve-orguser-permissions",
+    "retrieve-orguser-groups",
+];
+
 /// A host of both providers that knows a reader of one, a writer of a few operations, and somebody who may do everything; by keys.
 struct Known {
     host: TestHost,
@@ -179,14 +188,7 @@ async fn over_mcp_lists_have_what_may_be_called_and_calls_obey_the_same_rules() 
     let it = Known::start().await;
     let reader = it.mcp(&it.reader, "/mcp");
     let listed = reader.tools().await;
-    let reading = [
-        "list-orgusers",
-        "m3ter-orgusers.retrieve-current-user",
-        "retrieve-orguser",
-        "retrieve-orguser-permissions",
-        "retrieve-orguser-groups",
-    ];
-    assert_eq!(names(&listed), reading);
+    assert_eq!(names(&listed), READING);
     assert_eq!(names(&it.mcp(&it.writer, "/mcp").tools().await), ["update-orguser"]);
     assert_eq!(it.mcp(&it.everything, "/mcp").tools().await.len(), 14);
     // What may be called is; what is forbidden says so to the model; what is hidden is unknown, and not even suggested.

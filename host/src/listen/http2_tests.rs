@@ -25,7 +25,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Semaphore, mpsc},
     task::{JoinHandle, yield_now},
     time::{Instant, sleep, timeout},
 };
@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Limits,
     preface::PREFACE,
-    tests::{SECOND, connect_within, echo, endless},
+    tests::{SECOND, connect_within, echo, endless, waiting},
 };
 
 /// Frames: an empty SETTINGS; a GET for / of localhost, in stream 1.
@@ -305,18 +305,9 @@ async fn a_request_that_is_given_up_is_dropped_and_too_many_of_them_end_the_conn
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_stops_closes_what_is_idle_and_answers_what_is_in_flight() {
-    let (arrived, answered) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (arrives, answers) = (arrived.clone(), answered.clone());
-    let waiting = move || async move {
-        arrives.notify_one();
-        answers.notified().await;
-        "done"
-    };
+    let (router, arrived, answered) = waiting();
     let begin = Instant::now();
-    let (idle, busy) = (
-        connect(echo(), Limits::default()).await,
-        connect(Router::new().route("/", any(waiting)), Limits::default()).await,
-    );
+    let (idle, busy) = (connect(echo(), Limits::default()).await, connect(router, Limits::default()).await);
     let (mut silent, serving, stop) = connect_within(echo(), Limits::default(), 1024);
     silent.write_all(PREFACE).await.expect("the host listens");
     assert_eq!(idle.status().await, 200);

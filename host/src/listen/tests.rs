@@ -247,8 +247,8 @@ async fn a_stream_on_which_nothing_is_said_stays_open() {
     assert_eq!(Instant::now() - begin, 2 * hour);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_host_that_stops_closes_what_is_idle_and_answers_what_is_in_flight() {
+/// A router that tells when a request has arrived, and answers it by `done` when it is told to.
+pub(super) fn waiting() -> (Router, Arc<Notify>, Arc<Notify>) {
     let (arrived, answered) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (arrives, answers) = (arrived.clone(), answered.clone());
     let waiting = move || async move {
@@ -256,7 +256,12 @@ async fn a_host_that_stops_closes_what_is_idle_and_answers_what_is_in_flight() {
         answers.notified().await;
         "done"
     };
-    let router = Router::new().route("/", get(waiting));
+    (Router::new().route("/", any(waiting)), arrived, answered)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_stops_closes_what_is_idle_and_answers_what_is_in_flight() {
+    let (router, arrived, answered) = waiting();
     let begin = Instant::now();
     let (silent, mut idle, mut busy) = (connect(router.clone()), connect(echo()), connect(router));
     idle.say("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
