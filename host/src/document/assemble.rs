@@ -22,7 +22,7 @@ pub fn assemble(document: &Document, offers: &[Offer]) -> Plan {
     let names = name_all(&groups);
     let operations = groups.iter().zip(names).map(|(group, name)| group.operation(name)).collect();
     Plan {
-        requests: groups.iter().map(|group| group.any().request.clone()).collect(),
+        actions: groups.iter().map(|group| group.any().action.clone()).collect(),
         description: Description {
             title: title(document),
             summary: document.summary.clone(),
@@ -51,7 +51,7 @@ fn group<'a>(offers: &'a [Offer<'a>]) -> Vec<Group<'a>> {
 fn mean_the_same(rest: &Offer, tool: &Offer) -> bool {
     std::ptr::eq(rest.consumed, tool.consumed)
         && same_inputs(&rest.inputs.schema, &tool.inputs.schema)
-        && rest.request == tool.request
+        && rest.action == tool.action
         && output_schema(rest) == output_schema(tool)
 }
 

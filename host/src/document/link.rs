@@ -1,4 +1,4 @@
-//! An exposure and the consumed operation that it calls -> one offer: an operation with its request.
+//! An exposure and the consumed operation that it calls -> one offer: an operation with what carries it out.
 //!
 //! Follows `call` and `with`; what the inputs look like is the work of `inputs`.
 
@@ -8,7 +8,7 @@ use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
 use super::model::{Argument, Consumed, Consumes, Document, Exposure, Parameter, Surface, With};
 use super::names::{Match, find_match};
-use super::plan::{Body, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
+use super::plan::{Action, Answer, Body, Call, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
 use super::report::Report;
 use super::template::Piece;
 use super::tree::{Place, Placed};
@@ -25,8 +25,8 @@ pub struct Offer<'a> {
     pub consumed: &'a Consumed,
     /// What the caller gives.
     pub inputs: Inputs,
-    /// What is sent.
-    pub request: Request,
+    /// What carries it out.
+    pub action: Action,
 }
 
 /// What one parameter of the called operation gets.
@@ -54,7 +54,8 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     check_required(exposure, consumed, &feeds, report);
     let inputs = inputs::collect(exposure, &feeds, report);
     let request = make_request(consumes, consumed, path, &feeds)?;
-    Some(Offer { exposure, consumes, consumed, inputs, request })
+    let action = Action::Call(Call { request, answer: Answer::HandedOn });
+    Some(Offer { exposure, consumes, consumed, inputs, action })
 }
 
 fn find_called<'a>(

@@ -9,11 +9,34 @@ use crate::contract::Description;
 pub struct Plan {
     /// What the provider answers to `describe`.
     pub description: Description,
-    /// One request for each operation of the description, in the same order.
-    pub requests: Vec<Request>,
+    /// One for each operation of the description, in the same order.
+    pub actions: Vec<Action>,
 }
 
-/// How the upstream request of an operation is made from its input.
+/// What carries out an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// One request, whose answer is the result.
+    Call(Call),
+}
+
+/// A request and what becomes of its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The request.
+    pub request: Request,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What becomes of an upstream's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Handed on unread: the host streams it to the caller.
+    HandedOn,
+}
+
+/// How an upstream request is made from an operation's input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// The HTTP method in capitals.

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::plan::{PathPart, Plan, Value};
+use super::plan::{Action, Call, PathPart, Plan, Value};
 use super::template::{Piece, split_path, split_value};
 use super::uri::{BaseUri, PathTemplate};
 use super::{Code, Compiled, Diagnostic, Mode, Severity, compile};
@@ -54,7 +54,7 @@ fn check_diagnostics(diagnostics: &[Diagnostic], source: &str) {
 /// The description keeps what callers rely on, and no request leaves what is declared.
 fn check_plan(plan: &Plan) {
     let operations = &plan.description.operations;
-    assert_eq!(operations.len(), plan.requests.len());
+    assert_eq!(operations.len(), plan.actions.len());
     let mut names = HashSet::new();
     for operation in operations {
         assert!(names.insert(&operation.name), "two operations of one name: {}", operation.name);
@@ -64,7 +64,7 @@ fn check_plan(plan: &Plan) {
     }
     let upstreams = &plan.description.upstreams;
     let destination = |url: &str| Destination::parse(url).unwrap_or_else(|e| panic!("{url}: {e}"));
-    for request in &plan.requests {
+    for Action::Call(Call { request, .. }) in &plan.actions {
         let mut path = String::new();
         for part in &request.path {
             match part {

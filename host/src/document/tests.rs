@@ -8,7 +8,7 @@ mod reading;
 mod references;
 mod request;
 
-use super::plan::{Plan, Request};
+use super::plan::{Action, Plan, Request};
 use super::{Compiled, Diagnostic, Mode, compile};
 use crate::contract::Operation;
 
@@ -74,8 +74,9 @@ fn plan(changes: &[(&str, &str)]) -> Plan {
 /// An operation of a plan, and its request.
 fn find<'p>(plan: &'p Plan, name: &str) -> (&'p Operation, &'p Request) {
     let operations = plan.description.operations.iter();
-    let found = operations.zip(&plan.requests).find(|(operation, _)| operation.name == name);
-    found.unwrap_or_else(|| panic!("no operation {name}"))
+    let found = operations.zip(&plan.actions).find(|(operation, _)| operation.name == name);
+    let (operation, Action::Call(call)) = found.unwrap_or_else(|| panic!("no operation {name}"));
+    (operation, &call.request)
 }
 
 #[test]

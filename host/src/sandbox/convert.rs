@@ -1,16 +1,9 @@
 //! Between the types of `wit/` and the host's own, by hand. No decisions here but one: where the mediator knows why a request
 //! failed, its word counts.
 
-use serde_json::Value as Json;
-
-use super::{
-    bindings::{plan as wit_plan, types as wit},
-    dialogue,
-    json::Room,
-};
+use super::{bindings::types as wit, dialogue, json::Room};
 use crate::{
     contract::{self, Blob, Content, Contents, Link, Message, Resource, Role},
-    document::plan,
     egress::Refusal,
     failure::{Failure, InputProblem},
     invoke::{Reply, Structured},
@@ -228,124 +221,6 @@ pub(super) fn wit_content(it: &Content) -> wit::Content {
             size: it.size,
         }),
     }
-}
-
-impl From<&plan::Plan> for wit_plan::Plan {
-    fn from(it: &plan::Plan) -> Self {
-        Self { description: wit_description(&it.description), requests: it.requests.iter().map(request).collect() }
-    }
-}
-
-fn request(it: &plan::Request) -> wit_plan::Request {
-    wit_plan::Request {
-        method: it.method.clone(),
-        scheme: it.scheme.clone(),
-        authority: it.authority.clone(),
-        path: it.path.iter().map(path_part).collect(),
-        query: it.query.iter().map(query_parameter).collect(),
-        headers: it.headers.iter().map(named_value).collect(),
-        cookies: it.cookies.iter().map(named_value).collect(),
-        body: match &it.body {
-            plan::Body::Empty => wit_plan::Body::Empty,
-            plan::Body::Json(it) => wit_plan::Body::Json(value(it)),
-            plan::Body::JsonMembers(members) => wit_plan::Body::JsonMembers(members.iter().map(named_value).collect()),
-        },
-    }
-}
-
-fn path_part(it: &plan::PathPart) -> wit_plan::PathPart {
-    match it {
-        plan::PathPart::Literal(text) => wit_plan::PathPart::Literal(text.clone()),
-        plan::PathPart::Value(it) => wit_plan::PathPart::Value(value(it)),
-    }
-}
-
-fn query_parameter(it: &plan::QueryParameter) -> wit_plan::QueryParameter {
-    wit_plan::QueryParameter {
-        name: it.name.clone(),
-        value: value(&it.value),
-        style: match it.style {
-            plan::QueryStyle::FormExploded => wit_plan::QueryStyle::FormExploded,
-            plan::QueryStyle::Form => wit_plan::QueryStyle::Form,
-            plan::QueryStyle::SpaceDelimited => wit_plan::QueryStyle::SpaceDelimited,
-            plan::QueryStyle::PipeDelimited => wit_plan::QueryStyle::PipeDelimited,
-            plan::QueryStyle::DeepObject => wit_plan::QueryStyle::DeepObject,
-        },
-    }
-}
-
-fn named_value(it: &plan::NamedValue) -> wit_plan::NamedValue {
-    wit_plan::NamedValue { name: it.name.clone(), value: value(&it.value) }
-}
-
-fn value(it: &plan::Value) -> wit_plan::Value {
-    match it {
-        plan::Value::Input(name) => wit_plan::Value::Input(name.clone()),
-        plan::Value::Constant(json) => wit_plan::Value::Constant(json.to_string()),
-        plan::Value::Template(parts) => {
-            let parts = parts.iter().map(|part| match part {
-                plan::TemplatePart::Text(text) => wit_plan::TemplatePart::Text(text.clone()),
-                plan::TemplatePart::Input(name) => wit_plan::TemplatePart::Input(name.clone()),
-            });
-            wit_plan::Value::Template(parts.collect())
-        }
-    }
-}
-
-fn wit_description(it: &contract::Description) -> wit::Description {
-    wit::Description {
-        title: it.title.clone(),
-        summary: it.summary.clone(),
-        operations: it.operations.iter().map(wit_operation).collect(),
-        upstreams: it.upstreams.iter().map(wit_upstream).collect(),
-    }
-}
-
-fn wit_operation(it: &contract::Operation) -> wit::Operation {
-    wit::Operation {
-        name: it.name.clone(),
-        title: it.title.clone(),
-        description: it.description.clone(),
-        input_schema: it.input_schema.to_string(),
-        output_schema: it.output_schema.as_ref().map(Json::to_string),
-        effects: wit::Effects {
-            read_only: it.effects.read_only,
-            destructive: it.effects.destructive,
-            idempotent: it.effects.idempotent,
-            open_world: it.effects.open_world,
-        },
-        route: it.route.as_ref().map(wit_route),
-        tool: it.tool.clone(),
-    }
-}
-
-fn wit_route(it: &contract::Route) -> wit::Route {
-    let parameters = it.parameters.iter().map(|it| wit::Parameter {
-        input: it.input.clone(),
-        location: match it.location {
-            contract::Location::Path => wit::Location::Path,
-            contract::Location::Query => wit::Location::Query,
-            contract::Location::Header => wit::Location::Header,
-            contract::Location::Cookie => wit::Location::Cookie,
-            contract::Location::Body => wit::Location::Body,
-            contract::Location::BodyMember => wit::Location::BodyMember,
-        },
-        name: it.name.clone(),
-    });
-    wit::Route { method: it.method.clone(), path: it.path.clone(), parameters: parameters.collect() }
-}
-
-fn wit_upstream(it: &contract::Upstream) -> wit::Upstream {
-    let credentials = it.credentials.iter().map(|it| wit::Credential {
-        placement: match &it.placement {
-            contract::Placement::Header(name) => wit::Placement::Header(name.clone()),
-            contract::Placement::Query(name) => wit::Placement::Query(name.clone()),
-            contract::Placement::Basic => wit::Placement::Basic,
-            contract::Placement::Digest => wit::Placement::Digest,
-        },
-        value: it.value.clone(),
-    });
-    wit::Upstream { base_url: it.base_url.clone(), methods: it.methods.clone(), credentials: credentials.collect() }
 }
 
 #[cfg(test)]

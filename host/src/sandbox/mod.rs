@@ -11,6 +11,7 @@ mod events;
 mod lane;
 mod log;
 mod meter;
+mod plan;
 mod provide;
 mod state;
 mod usage;

@@ -12,7 +12,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use airlock_sdk::{Description, Failure, Provider, Reply, internal};
 
-use bindings::airlock::capability::plan::{Plan, Request};
+use bindings::airlock::capability::plan::{Action, Answer, Call, Plan};
 
 thread_local! {
     /// Written once by `configure`, at compile time; the snapshot of the memory carries it into every instance.
@@ -23,7 +23,7 @@ thread_local! {
 struct Configured {
     description: Description,
     /// Ordered, not hashed: a hash map would ask the host for random numbers.
-    requests: BTreeMap<String, Request>,
+    actions: BTreeMap<String, Action>,
 }
 
 /// The guest.
@@ -31,16 +31,16 @@ pub struct Runtime;
 
 impl bindings::Guest for Runtime {
     fn configure(plan: Plan) -> Result<(), String> {
-        let Plan { description, requests } = plan;
-        if description.operations.len() != requests.len() {
+        let Plan { description, actions } = plan;
+        if description.operations.len() != actions.len() {
             return Err(format!(
-                "a plan has one request for each operation: {} operations, {} requests",
+                "a plan has one action for each operation: {} operations, {} actions",
                 description.operations.len(),
-                requests.len()
+                actions.len()
             ));
         }
-        let requests = description.operations.iter().map(|operation| operation.name.clone()).zip(requests).collect();
-        CONFIGURED.set(Some(Configured { description, requests }));
+        let actions = description.operations.iter().map(|operation| operation.name.clone()).zip(actions).collect();
+        CONFIGURED.set(Some(Configured { description, actions }));
         Ok(())
     }
 }
@@ -52,13 +52,20 @@ impl Provider for Runtime {
 
     fn call(operation: String, input: String) -> Result<Reply, Failure> {
         with_plan(|plan| {
-            let request = plan
-                .requests
-                .get(&operation)
-                .ok_or_else(|| internal(format_args!("no such operation: {operation}")))?;
+            let action =
+                plan.actions.get(&operation).ok_or_else(|| internal(format_args!("no such operation: {operation}")))?;
             let input: request::Input<'_> = serde_json::from_str(&input).map_err(internal)?;
-            Ok(request::build(request, &input)?.send()?.hand_on())
+            match action {
+                Action::Call(call) => carry_out(call, &input),
+            }
         })
+    }
+}
+
+fn carry_out(call: &Call, input: &request::Input<'_>) -> Result<Reply, Failure> {
+    let answer = request::build(&call.request, input)?.send()?;
+    match call.answer {
+        Answer::HandedOn => Ok(answer.hand_on()),
     }
 }
 

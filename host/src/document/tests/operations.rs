@@ -18,7 +18,7 @@ fn row(name: &str, method: &str, tool: &str) -> (String, Option<String>, Option<
 fn a_rest_operation_and_a_tool_that_mean_the_same_are_one() {
     let plan = plan(&[]);
     assert_eq!(names(&plan), [row("get-user", "GET", "user-get"), row("put", "PUT", "")]);
-    assert_eq!(plan.requests.len(), 2);
+    assert_eq!(plan.actions.len(), 2);
     let (get, _) = find(&plan, "get-user");
     assert_eq!(get.description, "Get one user of an organization");
 }
