@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, mpsc},
     thread,
+    time::Duration,
 };
 
 use tokio::{
@@ -16,6 +17,11 @@ use tokio::{
 /// lane gets a tenth of what one of the others gets; at 19 it would be a seventieth, and what it holds while it waits (a lock of the
 /// allocator, say) would be held for too long.
 const NICE: i32 = 10;
+
+/// For how long a thread of the lane goes on when another wakes up. 100 µs, the least that Linux allows (from 6.12 on): by default it is some
+/// milliseconds, whatever the priorities, and that is what a neighbour would notice.
+#[cfg(target_os = "linux")]
+const SLICE: Duration = Duration::from_micros(100);
 
 /// The lane of the calls that compute for long, and of those whose plugin does: so many of them run at the same moment, in turns of
 /// a tick. The other threads stay free for everybody else, however many guests loop.
@@ -75,8 +81,29 @@ fn next(queue: &Mutex<mpsc::Receiver<Work>>) -> Option<Work> {
 /// On Linux a priority is that of a thread. Elsewhere it would be that of the process: there the lane is narrow, and no more.
 #[cfg(target_os = "linux")]
 fn step_back() {
-    if let Err(error) = rustix::process::nice(NICE) {
+    if let Err(error) = rustix::process::nice(NICE).map_err(io::Error::from).and_then(shorten_slice) {
         tracing::warn!(%error, "the threads for plugins that compute for long can't be given a low priority; neighbours notice more of them");
+    }
+}
+
+/// Keeps this thread's priority, which has to be said again.
+#[cfg(target_os = "linux")]
+fn shorten_slice(nice: i32) -> io::Result<()> {
+    let attributes = libc::sched_attr {
+        size: size_of::<libc::sched_attr>() as u32,
+        sched_policy: libc::SCHED_OTHER as u32,
+        sched_flags: 0,
+        sched_nice: nice,
+        sched_priority: 0,
+        sched_runtime: SLICE.as_nanos() as u64,
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    let (this_thread, no_flags) = (0, 0);
+    // SAFETY: the kernel reads as many bytes as the value says that it has, and the value outlives the call.
+    match unsafe { libc::syscall(libc::SYS_sched_setattr, this_thread, &raw const attributes, no_flags) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
