@@ -56,21 +56,13 @@ pub enum Reply {
 pub struct Structured {
     /// The text as the plugin has written it. It is valid.
     pub text: String,
-    /// What it says, if it is no longer than [`MAX_VALUE`].
+    /// What it says, for a door that hands on values, if it is no longer than [`MAX_VALUE`].
     pub value: Option<Value>,
 }
 
 /// The longest text that is handed on as a value too, in bytes. 1 MiB: clients that want values are models, and none has room for more.
 /// What becomes of a longer one may be tens of megabytes, which takes everybody's time to let go.
 pub const MAX_VALUE: usize = 1 << 20;
-
-impl Structured {
-    /// `text` was read as `value`.
-    pub fn new(text: String, value: Value) -> Self {
-        let value = (text.len() <= MAX_VALUE).then_some(value);
-        Self { text, value }
-    }
-}
 
 impl Reply {
     /// The reply, keeping `guard` until its body has been read or dropped; at once, where there is no body to wait for.

@@ -27,7 +27,7 @@ use crate::{
     failure::Failure,
     grant::{Confirm, Grant, Limits},
     metrics::Metrics,
-    sandbox::{Allowance, Guest, Sandbox},
+    sandbox::{Allowance, Guest, Results, Sandbox},
 };
 
 /// A plugin's file, read.
@@ -196,6 +196,7 @@ fn describing(plugin: &str) -> Allowance {
         conditions: Conditions::default(),
         egress: None,
         dialogue: Dialogue::default(),
+        results: Results::Texts,
         limits,
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{agreements::Agreements, schema::Schemas};
 use crate::{
-    caller::Caller,
+    caller::{Caller, Door},
     conditions::Conditions,
     contract::{
         Description, Dialogue, FilledIn, Link, Offers, Operation, Prompt, PromptMessages, Resource, ResourceTemplate,
@@ -18,7 +18,7 @@ use crate::{
     grant::{Confirm, Limits},
     invoke::{Confirmed, Reply},
     metrics::Metrics,
-    sandbox::{Allowance, Guest, Sandbox},
+    sandbox::{Allowance, Guest, Results, Sandbox},
 };
 
 /// How long a call waits for a place at most. 1 s: most calls end within it, and the caller is told to come back after as much.
@@ -163,6 +163,10 @@ impl Plugin {
             conditions: Conditions::default(),
             egress: Some(self.egress.clone()),
             dialogue,
+            results: match caller.door {
+                Door::Rest | Door::Cli => Results::Texts,
+                Door::Mcp => Results::Values,
+            },
             limits: self.limits.clone(),
         }
     }

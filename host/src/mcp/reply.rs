@@ -192,7 +192,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        contract::{Effects, Route},
+        contract::{Audience, Effects, Route},
         invoke::Structured,
     };
 
@@ -205,13 +205,14 @@ pub(super) mod tests {
             input_schema: json!({"type": "object"}),
             output_schema,
             effects: Effects { read_only: false, destructive: false, idempotent: true, open_world: true },
+            audience: Audience::Anyone,
             route: None,
             tool: Some("read".to_owned()),
         }
     }
 
     pub(in crate::mcp) fn json_reply(value: Value) -> Reply {
-        Reply::Structured(Structured::new(value.to_string(), value))
+        Reply::Structured(Structured { text: value.to_string(), value: Some(value) })
     }
 
     /// What the wire shows of a reply.

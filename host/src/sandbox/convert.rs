@@ -1,12 +1,14 @@
 //! Between the types of `wit/` and the host's own, by hand. No decisions here but one: where the mediator knows why a request
 //! failed, its word counts.
 
-use super::{bindings::types as wit, dialogue, json::Room};
+use serde::de::{Error as _, IgnoredAny};
+
+use super::{Results, bindings::types as wit, dialogue, json::Room};
 use crate::{
     contract::{self, Blob, Content, Contents, Link, Message, Resource, Role},
     egress::Refusal,
     failure::{Failure, InputProblem},
-    invoke::{Reply, Structured},
+    invoke::{MAX_VALUE, Reply, Structured},
 };
 
 /// A description that the host can't read.
@@ -44,6 +46,10 @@ fn operation(it: wit::Operation, room: &mut Room) -> Result<contract::Operation,
             destructive: it.effects.destructive,
             idempotent: it.effects.idempotent,
             open_world: it.effects.open_world,
+        },
+        audience: match it.audience {
+            wit::Audience::Anyone => contract::Audience::Anyone,
+            wit::Audience::Known => contract::Audience::Known,
         },
         route: it.route.map(route),
         tool: it.tool,
@@ -102,9 +108,15 @@ pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>, room: &mut Roo
     }
 }
 
-pub(super) fn structured(json: String, room: &mut Room) -> Result<Reply, Failure> {
-    match room.read(&json) {
-        Ok(value) => Ok(Reply::Structured(Structured::new(json, value))),
+pub(super) fn structured(text: String, results: Results, room: &mut Room) -> Result<Reply, Failure> {
+    // What would be too much for one door is too much for each.
+    let room = room.take(text.as_bytes()).map_err(serde_json::Error::custom);
+    let value = room.and_then(|()| match results {
+        Results::Values if text.len() <= MAX_VALUE => serde_json::from_str(&text).map(Some),
+        Results::Values | Results::Texts => serde_json::from_str(&text).map(|IgnoredAny| None),
+    });
+    match value {
+        Ok(value) => Ok(Reply::Structured(Structured { text, value })),
         Err(e) => Err(Failure::BadReply { reason: format!("its structured result is not a JSON text: {e}") }),
     }
 }

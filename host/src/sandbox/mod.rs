@@ -79,8 +79,19 @@ pub struct Allowance {
     pub egress: Option<Arc<Egress>>,
     /// What the caller can be asked and wants to hear.
     pub dialogue: Dialogue,
+    /// What becomes of a structured result.
+    pub results: Results,
     /// The limits.
     pub limits: Limits,
+}
+
+/// What becomes of a structured result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// It is handed on as the plugin has written it, once it is known to be JSON: nothing is made of it that would have to be let go.
+    Texts,
+    /// It is handed on as a value too, if it isn't long.
+    Values,
 }
 
 impl Sandbox {
@@ -128,7 +139,8 @@ impl Sandbox {
     /// # Errors
     /// What the guest reports, what the mediator refused, and every limit that the call ran into.
     pub async fn call(&self, guest: &Guest, allowance: Allowance, input: String) -> Result<Reply, Failure> {
-        let (operation, memory) = (allowance.operation.clone(), allowance.limits.memory);
+        let (operation, results) = (allowance.operation.clone(), allowance.results);
+        let memory = allowance.limits.memory;
         let linked = guest.linked.clone();
         let reply = self.run(guest, allowance, move |store| {
             async move {
@@ -136,7 +148,7 @@ impl Sandbox {
                 let provider = capability.airlock_capability_provider();
                 let reply = provider.call_call(&mut *store, &operation, &input).await?;
                 // Reading it is at the guest's expense too.
-                Ok(reply.map(|reply| read(reply, store.data_mut(), memory)))
+                Ok(reply.map(|reply| read(reply, store.data_mut(), results, memory)))
             }
             .boxed()
         });
@@ -233,6 +245,7 @@ impl Allowance {
             conditions: Conditions::default(),
             egress: None,
             dialogue: Dialogue::default(),
+            results: Results::Texts,
             limits,
         }
     }
@@ -264,9 +277,9 @@ fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
 }
 
 /// Makes the host's own of what a guest replies, in no more memory than the guest was granted.
-fn read(reply: wit::Reply, state: &mut State, memory: usize) -> Result<Reply, Failure> {
+fn read(reply: wit::Reply, state: &mut State, results: Results, memory: usize) -> Result<Reply, Failure> {
     match reply {
-        wit::Reply::Structured(json) => convert::structured(json, &mut Room::of(memory)),
+        wit::Reply::Structured(json) => convert::structured(json, results, &mut Room::of(memory)),
         wit::Reply::Content(blocks) => convert::content(blocks),
         wit::Reply::Upstream(response) => {
             let response = state.take(response)?;
@@ -282,7 +295,7 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 }
 
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
-    let Allowance { plugin, operation, caller, conditions, egress, dialogue, limits } = allowance;
+    let Allowance { plugin, operation, caller, conditions, egress, dialogue, results: _, limits } = allowance;
     let context = Context::begin(operation, caller, limits.wall);
     let outbound = Outbound::new(plugin.clone(), egress, context, conditions, limits.requests);
     let state = State::new(&plugin, outbound, dialogue, &limits);

@@ -107,6 +107,10 @@ fn wit_operation(it: &contract::Operation) -> wit::Operation {
         },
         route: it.route.as_ref().map(wit_route),
         tool: it.tool.clone(),
+        audience: match it.audience {
+            contract::Audience::Anyone => wit::Audience::Anyone,
+            contract::Audience::Known => wit::Audience::Known,
+        },
     }
 }
 
