@@ -104,12 +104,14 @@ impl Host {
         let sandbox = Sandbox::new().map_err(|e| StartError::Sandbox(format!("{e:#}")))?;
         let catalog = Arc::new(Catalog::default());
         let metrics = Arc::new(Metrics::default());
+        let callers = Arc::new(Callers::new(config.callers));
         let folder = Arc::new(Folder::new(
             Places::folder(config.plugins),
             config.grants,
             Loader::new(Arc::new(sandbox)).counting(metrics.clone()),
             catalog.clone(),
             metrics.clone(),
+            callers.audience(),
         ));
         let shutdown = CancellationToken::new();
         let mut host = Self {
@@ -129,7 +131,6 @@ impl Host {
         });
         let limits = config.listen.limits;
         let guard = Guard::new(config.listen.hosts.clone(), config.listen.origins);
-        let callers = Arc::new(Callers::new(config.callers));
         let router = rest::router(catalog.clone(), callers.clone());
         host.serve(rest, limits, Door { router, guard: guard.clone(), tls: tls.clone(), refuse: rest::refuse });
         let gate = Gate::new(callers, config.listen.mcp_origin, scheme);

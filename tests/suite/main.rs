@@ -6,6 +6,7 @@
 mod harness;
 
 mod asking;
+mod audience;
 mod bad_input;
 mod callers;
 mod cancel;

@@ -9,7 +9,7 @@ use crate::{
     caller::Caller,
     catalog::OperationRef,
     component::Plugin,
-    contract::{Effect, Operation},
+    contract::{Audience, Effect, Operation},
     failure::{Failure, Forbidden},
     rate::Rate,
 };
@@ -19,8 +19,10 @@ use crate::{
 pub struct Identity(Arc<Who>);
 
 enum Who {
-    /// Whoever has got this far may do everything: the operator at the command line, or any caller of a host that knows none.
-    Trusted,
+    /// Whoever runs the host: at the command line, or at the other end of its standard input. May do everything.
+    Operator,
+    /// Any caller of a host that knows none: may do everything that isn't for known callers.
+    Anyone,
     /// One of the configured callers, or several at once.
     Known { name: String, principal: String, roles: Vec<Arc<Role>>, others: Vec<Arc<Role>> },
 }
@@ -36,9 +38,14 @@ pub(super) struct Role {
 }
 
 impl Identity {
-    /// May do everything.
-    pub fn trusted() -> Self {
-        Self(Arc::new(Who::Trusted))
+    /// Who runs the host, and may do everything.
+    pub fn operator() -> Self {
+        Self(Arc::new(Who::Operator))
+    }
+
+    /// Any caller of a host that knows none.
+    pub fn anyone() -> Self {
+        Self(Arc::new(Who::Anyone))
     }
 
     /// May do nothing and sees nothing: a request that nobody has looked at.
@@ -55,7 +62,7 @@ impl Identity {
     /// Whose what is given out for later is: a session, a state, a result. Absent where callers aren't told apart.
     pub fn principal(&self) -> Option<&str> {
         match &*self.0 {
-            Who::Trusted => None,
+            Who::Operator | Who::Anyone => None,
             Who::Known { principal, .. } => Some(principal),
         }
     }
@@ -63,20 +70,24 @@ impl Identity {
     /// For the log, where two may look alike; absent where callers aren't told apart.
     pub fn name(&self) -> Option<&str> {
         match &*self.0 {
-            Who::Trusted => None,
+            Who::Operator | Who::Anyone => None,
             Who::Known { name, .. } => Some(name),
         }
     }
 
-    /// Whether it makes no difference who asks.
-    pub fn is_trusted(&self) -> bool {
-        matches!(*self.0, Who::Trusted)
+    /// Whether it is one of the configured callers.
+    pub fn is_known(&self) -> bool {
+        matches!(*self.0, Who::Known { .. })
     }
 
     /// How far the caller gets with an operation. For listings; a call needs [`Permitted`].
     pub fn reach(&self, plugin: &str, operation: &Operation) -> Reach {
         match &*self.0 {
-            Who::Trusted => Reach::Callable,
+            Who::Operator => Reach::Callable,
+            Who::Anyone => match operation.audience {
+                Audience::Anyone => Reach::Callable,
+                Audience::Known => Reach::Hidden,
+            },
             Who::Known { roles, .. } => {
                 let reaches = roles.iter().map(|role| role.rules.reach(plugin, operation));
                 reaches.max().unwrap_or(Reach::Hidden)
@@ -89,18 +100,20 @@ impl Identity {
         self.reach(operation.plugin().name(), operation.operation())
     }
 
-    /// Whether the caller may have what a plugin offers besides operations. For listings; a request needs [`Reading`].
-    pub fn reads(&self, plugin: &str) -> bool {
+    /// Whether the caller may have what a plugin offers besides operations. It is for known callers where any of its operations is. For
+    /// listings; a request needs [`Reading`].
+    pub fn reads(&self, plugin: &Plugin) -> bool {
         match &*self.0 {
-            Who::Trusted => true,
-            Who::Known { .. } => self.reader(plugin).is_some(),
+            Who::Operator => true,
+            Who::Anyone => plugin.description().operations.iter().all(|it| it.audience == Audience::Anyone),
+            Who::Known { .. } => self.reader(plugin.name()).is_some(),
         }
     }
 
     /// The first role that allows to read: the request is on its account.
     fn reader(&self, plugin: &str) -> Option<Arc<Role>> {
         match &*self.0 {
-            Who::Trusted => None,
+            Who::Operator | Who::Anyone => None,
             Who::Known { roles, .. } => roles.iter().find(|role| role.rules.reads(plugin)).cloned(),
         }
     }
@@ -108,7 +121,7 @@ impl Identity {
     /// The first role that allows the operation: the call is on its account.
     fn role_for(&self, plugin: &str, operation: &Operation) -> Option<Arc<Role>> {
         match &*self.0 {
-            Who::Trusted => None,
+            Who::Operator | Who::Anyone => None,
             Who::Known { roles, .. } => {
                 roles.iter().find(|role| role.rules.reach(plugin, operation) == Reach::Callable).cloned()
             }
@@ -118,7 +131,7 @@ impl Identity {
     /// What a token would need besides to call the operation; empty where no token could.
     fn missing_scopes(&self, plugin: &str, operation: &Operation) -> Vec<String> {
         match &*self.0 {
-            Who::Trusted => Vec::new(),
+            Who::Operator | Who::Anyone => Vec::new(),
             Who::Known { others, .. } => {
                 let role = others.iter().find(|role| role.rules.reach(plugin, operation) == Reach::Callable);
                 role.map(|role| role.scopes.clone()).unwrap_or_default()
@@ -140,7 +153,8 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Identity({})", self.name().unwrap_or("trusted"))
+        let unnamed = if matches!(*self.0, Who::Operator) { "operator" } else { "anyone" };
+        write!(f, "Identity({})", self.name().unwrap_or(unnamed))
     }
 }
 
@@ -188,7 +202,7 @@ impl Caller {
     /// Decides whether this caller may have what a plugin offers besides operations. `None` if not: for the caller it offers nothing.
     pub fn may_read(self, plugin: Arc<Plugin>) -> Option<Reading> {
         let account = Account(self.identity.reader(plugin.name()));
-        self.identity.reads(plugin.name()).then(|| Reading { plugin, caller: self, account })
+        self.identity.reads(&plugin).then(|| Reading { plugin, caller: self, account })
     }
 }
 
@@ -289,13 +303,18 @@ mod tests {
         };
         let (get, put, purge) =
             (operation("getuser", ReadOnly), operation("putuser", Write), operation("purge", Destructive));
+        let for_known = Operation { audience: Audience::Known, ..get.clone() };
         let forbidden = |effect, scopes: &[&str]| {
             let scopes = scopes.iter().map(|it| (*it).to_owned()).collect();
             Err(Denied::Forbidden(Forbidden { effect, scopes }))
         };
         let by = |name: &str| Ok(Some(name.to_owned()));
         for (identity, plugin, operation, decided) in [
-            (Identity::trusted(), "users", &purge, Ok(None)),
+            (Identity::operator(), "users", &purge, Ok(None)),
+            (Identity::operator(), "users", &for_known, Ok(None)),
+            (Identity::anyone(), "users", &purge, Ok(None)),
+            (Identity::anyone(), "users", &for_known, Err(Denied::Hidden)),
+            (known(&[&reader], &[]), "users", &for_known, by("reader")),
             (Identity::nobody(), "users", &get, Err(Denied::Hidden)),
             (known(&[&reader], &[]), "users", &get, by("reader")),
             (known(&[&reader], &[]), "users", &put, forbidden(Write, &[])),

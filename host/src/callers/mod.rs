@@ -31,7 +31,7 @@ pub use self::{
 use self::{identity::Role, issuer::Issuer};
 pub(crate) use exposure::check as check_exposure;
 
-use crate::rate::Rate;
+use crate::{contract::Audience, rate::Rate};
 
 /// The callers that a host knows.
 pub struct Callers {
@@ -76,7 +76,7 @@ impl Callers {
     pub async fn admit(&self, headers: &mut HeaderMap, extensions: &mut Extensions) -> Result<(), Rejection> {
         let identity = match self.are_known {
             true => self.identify(presented::presented(headers)?).await?,
-            false => Identity::trusted(),
+            false => Identity::anyone(),
         };
         if self.are_known {
             presented::strip(headers);
@@ -96,6 +96,11 @@ impl Callers {
         scopes.sort_unstable();
         scopes.dedup();
         scopes
+    }
+
+    /// Whose calls can get this far.
+    pub fn audience(&self) -> Audience {
+        if self.are_known { Audience::Known } else { Audience::Anyone }
     }
 
     async fn identify(&self, presented: &str) -> Result<Identity, Rejection> {
@@ -145,7 +150,7 @@ mod tests {
         }
         let mut extensions = Extensions::new();
         callers.admit(&mut headers, &mut extensions).await?;
-        assert!(identity(&extensions).is_trusted() || headers.is_empty(), "it has been let go of");
+        assert!(!identity(&extensions).is_known() || headers.is_empty(), "it has been let go of");
         Ok(identity(&extensions).name().map(str::to_owned))
     }
 
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_callers_everybody_is_trusted_and_without_a_look_nobody_is() {
+    async fn without_callers_it_is_anyone_and_without_a_look_nobody_is() {
         assert_eq!(admit(&callers(""), None).await, Ok(None));
         assert_eq!(admit(&callers(""), Some("Bearer x")).await, Ok(None));
         assert_eq!(identity(&Extensions::new()).name(), Some("nobody"));

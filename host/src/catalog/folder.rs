@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     component::{LoadError, Loader, Source},
+    contract::Audience,
     grant::Grant,
     metrics::Metrics,
 };
@@ -80,6 +81,8 @@ pub struct Folder {
     loader: Loader,
     catalog: Arc<Catalog>,
     metrics: Arc<Metrics>,
+    /// Whom the host can tell its callers to be.
+    callers: Audience,
     /// Locked for as long as a status takes to copy, never across a load.
     files: Mutex<BTreeMap<PathBuf, FileStatus>>,
 }
@@ -92,8 +95,9 @@ impl Folder {
         loader: Loader,
         catalog: Arc<Catalog>,
         metrics: Arc<Metrics>,
+        callers: Audience,
     ) -> Self {
-        Self { places, grants, loader, catalog, metrics, files: Mutex::default() }
+        Self { places, grants, loader, catalog, metrics, callers, files: Mutex::default() }
     }
 
     /// The state of every plugin file, by path.
@@ -207,6 +211,7 @@ impl Folder {
         let state = match self.replace(path, contents, listing).await {
             Ok(plugin) => {
                 tracing::info!(plugin, version, "plugin loaded");
+                self.warn_of_unserved(&plugin);
                 FileState::Loaded
             }
             Err(e) => {
@@ -223,6 +228,20 @@ impl Folder {
         };
         let generation = self.catalog.snapshot().generation();
         self.files().insert(path.to_owned(), FileStatus { file, state, version, generation });
+    }
+
+    /// Operations for known callers, in a host that knows none, are there for nobody: that has to be told to somebody.
+    fn warn_of_unserved(&self, plugin: &str) {
+        let snapshot = self.catalog.snapshot();
+        let operations = snapshot.plugin(plugin).into_iter().flat_map(|it| &it.description().operations);
+        let unserved = operations.filter(|it| it.audience > self.callers).count();
+        if unserved > 0 {
+            tracing::warn!(
+                plugin,
+                "{unserved} of its operations are for known callers, and this host knows none, so they aren't served: add callers to \
+                 airlock.toml; `airlock key new NAME` prints the lines"
+            );
+        }
     }
 
     async fn replace(

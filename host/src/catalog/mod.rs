@@ -176,9 +176,8 @@ pub struct OperationRef {
 /// Whether a caller may call or read something of a plugin.
 fn is_for(plugin: &Plugin, identity: &Identity) -> bool {
     let mut operations = plugin.description().operations.iter();
-    identity.is_trusted()
-        || operations.any(|it| identity.reach(plugin.name(), it) == Reach::Callable)
-        || (plugin.offers() != Offers::default() && identity.reads(plugin.name()))
+    operations.any(|it| identity.reach(plugin.name(), it) == Reach::Callable)
+        || (plugin.offers() != Offers::default() && identity.reads(plugin))
 }
 
 impl OperationRef {

@@ -25,7 +25,8 @@ struct Latest<T> {
     kept: HashMap<Seen, Arc<T>>,
 }
 
-/// Which of a snapshot's operations a caller may call, in their order; `None` where it makes no difference who asks.
+/// Which of a snapshot's operations a caller may call, in their order; `None` for callers that aren't known: of those a
+/// host has one kind.
 type Seen = Option<Vec<bool>>;
 
 impl<T> Default for Views<T> {
@@ -51,5 +52,5 @@ impl<T> Views<T> {
 
 fn seen(snapshot: &Snapshot, identity: &Identity) -> Seen {
     let operations = snapshot.plugins().iter().flat_map(OperationRef::all);
-    (!identity.is_trusted()).then(|| operations.map(|it| identity.reaches(&it) == Reach::Callable).collect())
+    identity.is_known().then(|| operations.map(|it| identity.reaches(&it) == Reach::Callable).collect())
 }

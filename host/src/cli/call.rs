@@ -27,7 +27,7 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
     catalog.put(plugin).expect("one plugin collides with nothing");
     let operation = find(&catalog, &name, &args.operation)?;
     let input = input(&operation, &args)?;
-    let caller = Caller { door: Door::Cli, peer: None, identity: Identity::trusted() };
+    let caller = Caller { door: Door::Cli, peer: None, identity: Identity::operator() };
     let permitted = caller.may_call(operation.clone()).expect("who has the plugin's file may do everything with it");
     let consent = match args.yes {
         true => agreed(&operation),

@@ -6,7 +6,7 @@ use super::{Check, CliError, plugin_name};
 use crate::{
     app::StartError,
     component::{LoadError, Loader, Source},
-    contract::Description,
+    contract::{Audience, Description},
     document::{self, Mode},
     egress,
     sandbox::Sandbox,
@@ -60,8 +60,14 @@ fn report(file: &Path, description: &Description) {
         let tool = operation.tool.as_deref().unwrap_or("-");
         println!("  {}  {route}  {tool}", operation.name);
     }
+    let plugin = plugin_name(file);
     println!("\n# the grant that it needs, for airlock.toml");
-    println!("{}\n", egress::needed_grant(&plugin_name(file), &description.upstreams));
+    println!("{}\n", egress::needed_grant(&plugin, &description.upstreams));
+    let for_known = description.operations.iter().filter(|it| it.audience == Audience::Known).count();
+    if for_known > 0 {
+        println!("# {for_known} of its operations are for known callers; `airlock key new NAME` makes a key");
+        println!("[callers.NAME]\nkey.hash = \"…\"\nplugins = [\"{plugin}\"]\n");
+    }
 }
 
 /// Reads a file that should be a plugin.

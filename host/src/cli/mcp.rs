@@ -12,6 +12,7 @@ use crate::{
     app::StartError,
     catalog::{Catalog, FileState, Folder, Places},
     component::{LoadError, Loader},
+    contract::Audience,
     grant::Grant,
     mcp,
 };
@@ -39,7 +40,9 @@ async fn load(files: Vec<PathBuf>, grants: BTreeMap<String, Grant>) -> Result<Ar
     }
     let catalog = Arc::new(Catalog::default());
     let loader = Loader::new(Arc::new(check::sandbox()?));
-    let folder = Arc::new(Folder::new(Places::at(files), grants, loader, catalog.clone(), Arc::default()));
+    // There is one caller, who has started the process.
+    let callers = Audience::Known;
+    let folder = Arc::new(Folder::new(Places::at(files), grants, loader, catalog.clone(), Arc::default(), callers));
     let following = folder.clone().open().await.map_err(StartError::from)?;
     refuse_failed(&folder)?;
     tokio::spawn(following);

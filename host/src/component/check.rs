@@ -270,7 +270,7 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Effects, Parameter};
+    use crate::contract::{Audience, Effects, Parameter};
     use serde_json::json;
 
     fn operation(name: &str, method: &str, path: &str) -> Operation {
@@ -285,6 +285,7 @@ mod tests {
             input_schema: json!({"type": "object", "properties": {"id": {"type": "string"}}}),
             output_schema: None,
             effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+            audience: Audience::Anyone,
             route: Some(Route { method: method.to_owned(), path: path.to_owned(), parameters }),
             tool: Some(name.to_owned()),
         }

@@ -173,7 +173,7 @@ fn type_name(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Effects;
+    use crate::contract::{Audience, Effects};
     use serde_json::json;
 
     fn compile(input_schema: Value, output_schema: Option<Value>) -> Result<Schemas, ContractFault> {
@@ -184,6 +184,7 @@ mod tests {
             input_schema,
             output_schema,
             effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+            audience: Audience::Anyone,
             route: None,
             tool: None,
         })

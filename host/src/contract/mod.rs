@@ -48,6 +48,8 @@ pub struct Operation {
     pub output_schema: Option<Value>,
     /// What a call can change.
     pub effects: Effects,
+    /// Whose calls it takes.
+    pub audience: Audience,
     /// Where it is reachable over REST; absent = not served over REST.
     pub route: Option<Route>,
     /// The name of its MCP tool; absent = not served over MCP.
@@ -65,6 +67,15 @@ pub struct Effects {
     pub idempotent: bool,
     /// A call touches things outside the provider.
     pub open_world: bool,
+}
+
+/// Whose calls an operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Audience {
+    /// Those of everybody whom the host lets in.
+    Anyone,
+    /// Those of callers that the host knows by name, and of its operator.
+    Known,
 }
 
 /// Where an operation is reachable over REST and which part of the request fills which input.
@@ -89,6 +100,7 @@ impl Operation {
             input_schema: serde_json::json!({"type": "object"}),
             output_schema: None,
             effects: Effects { read_only: false, destructive: false, idempotent: false, open_world: true },
+            audience: Audience::Anyone,
             route: None,
             tool: None,
         }

@@ -52,6 +52,7 @@ fn mean_the_same(rest: &Offer, tool: &Offer) -> bool {
     std::ptr::eq(rest.consumed, tool.consumed)
         && same_inputs(&rest.inputs.schema, &tool.inputs.schema)
         && rest.action == tool.action
+        && rest.exposure.audience == tool.exposure.audience
         && output_schema(rest) == output_schema(tool)
 }
 
@@ -111,6 +112,7 @@ impl<'a> Group<'a> {
             input_schema: offer.inputs.schema.clone(),
             output_schema: output_schema(offer).cloned(),
             effects: effects(&offer.consumed.method, hints),
+            audience: offer.exposure.audience,
             route: self.rest.and_then(|rest| rest.inputs.route.clone()),
             tool: tool.map(|name| name.value.clone()),
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::plan::{QueryStyle, Value};
 use super::tree::Placed;
 use super::uri::{BaseUri, PathTemplate};
-use crate::contract::{Credential, Location};
+use crate::contract::{Audience, Credential, Location};
 
 /// A whole document.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ pub struct Parameter {
 pub struct Exposure {
     /// How it is reached.
     pub surface: Surface,
+    /// Whose calls it takes.
+    pub audience: Audience,
     /// Its name; a REST operation may have none.
     pub name: Option<Placed<String>>,
     /// A display name.

@@ -3,6 +3,7 @@
 //! Follows no reference; that is the work of `link`.
 
 mod argument;
+mod audience;
 mod authentication;
 mod consumes;
 mod exposes;

@@ -1,6 +1,7 @@
 //! The rules of the format, one table each: a change of `tests/base.yaml` and what it must lead to.
 
 mod answer;
+mod audience;
 mod corpora;
 mod inputs;
 mod operations;

@@ -79,7 +79,7 @@ impl Listing {
 
     /// Warns of each name that pins nothing at `/mcp`, once for as long as that is so. It is no error: plugins come and go.
     pub(super) fn warn(&self, snapshot: &Snapshot, warned: &mut BTreeSet<String>) {
-        let tools = snapshot.tools(&Scope::All, &Identity::trusted());
+        let tools = snapshot.tools(&Scope::All, &Identity::operator());
         let missing = self.pinned.iter().filter(|name| !tools.iter().any(|tool| is_named(tool, name)));
         let missing: BTreeSet<String> = missing.cloned().collect();
         for name in missing.difference(warned) {

@@ -130,7 +130,7 @@ async fn read(
 
 fn of_owner(mut message: ClientJsonRpcMessage) -> ClientJsonRpcMessage {
     if let JsonRpcMessage::Request(request) = &mut message {
-        let caller = Caller { door: Door::Mcp, peer: None, identity: Identity::trusted() };
+        let caller = Caller { door: Door::Mcp, peer: None, identity: Identity::operator() };
         request.request.extensions_mut().insert(caller);
     }
     message

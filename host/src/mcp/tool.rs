@@ -102,7 +102,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::Effects;
+    use crate::contract::{Audience, Effects};
 
     fn operation(output_schema: Option<Value>) -> Operation {
         Operation {
@@ -112,6 +112,7 @@ mod tests {
             input_schema: json!({"type": "object", "$defs": {"a": {"$anchor": "x"}}}),
             output_schema,
             effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+            audience: Audience::Anyone,
             route: None,
             tool: Some("read".to_owned()),
         }

@@ -75,7 +75,7 @@ async fn receive(body: Body) -> Result<Bytes, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Effects, Location, Parameter, Route};
+    use crate::contract::{Audience, Effects, Location, Parameter, Route};
     use http::HeaderValue;
 
     fn operation(location: Location) -> Operation {
@@ -87,6 +87,7 @@ mod tests {
             input_schema: serde_json::json!({"type": "object", "properties": {"x": {}}}),
             output_schema: None,
             effects: Effects { read_only: false, destructive: false, idempotent: true, open_world: true },
+            audience: Audience::Anyone,
             route: Some(Route { method: "PUT".to_owned(), path: "/".to_owned(), parameters: vec![parameter] }),
             tool: None,
         }

@@ -66,7 +66,7 @@ impl From<Value> for Document {
 }
 
 fn render(plugins: &[Arc<Plugin>], identity: &Identity) -> Rendered {
-    let access = if identity.is_trusted() { Access::Open } else { Access::Callers };
+    let access = if identity.is_known() { Access::Callers } else { Access::Open };
     let all = About {
         title: "Airlock",
         description: "Every operation of every plugin that this host has loaded. `/openapi/<plugin>.json` has those of one.",
@@ -75,7 +75,7 @@ fn render(plugins: &[Arc<Plugin>], identity: &Identity) -> Rendered {
     let served: Vec<(&Arc<Plugin>, Vec<OperationRef>)> = plugins
         .iter()
         .map(|plugin| (plugin, callable(plugin, identity)))
-        .filter(|(_, operations)| identity.is_trusted() || !operations.is_empty())
+        .filter(|(_, operations)| !operations.is_empty())
         .collect();
     let operations: Vec<OperationRef> = served.iter().flat_map(|(_, operations)| operations).cloned().collect();
     let one = |(plugin, operations): &(&Arc<Plugin>, Vec<OperationRef>)| {

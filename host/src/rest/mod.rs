@@ -67,9 +67,9 @@ async fn authenticate(State(callers): State<Arc<Callers>>, request: Request, nex
     let (mut parts, body) = request.into_parts();
     match callers.admit(&mut parts.headers, &mut parts.extensions).await {
         Ok(()) => {
-            let is_trusted = callers::identity(&parts.extensions).is_trusted();
+            let is_known = callers::identity(&parts.extensions).is_known();
             let mut response = next.run(Request::from_parts(parts, body)).await;
-            if !is_trusted {
+            if is_known {
                 private::mark(response.headers_mut());
             }
             response

@@ -14,7 +14,7 @@ use super::{
     percent,
     query::Query,
 };
-use crate::contract::{Effects, Location, Operation, Parameter, Route};
+use crate::contract::{Audience, Effects, Location, Operation, Parameter, Route};
 
 /// A request with these parts.
 pub(crate) fn check_request(path: &str, query: &str, cookie: &str, body: &str) {
@@ -111,6 +111,7 @@ fn operation() -> Operation {
         }}),
         output_schema: None,
         effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+        audience: Audience::Anyone,
         route: Some(Route { method: "PUT".to_owned(), path: "/{id}".to_owned(), parameters }),
         tool: None,
     }

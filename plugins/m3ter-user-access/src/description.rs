@@ -2,7 +2,9 @@
 //!
 //! Nothing here is computed. The host denies every request that isn't covered by [`upstream`].
 
-use airlock_sdk::{Credential, Description, Effects, Location, Operation, Parameter, Placement, Route, Upstream};
+use airlock_sdk::{
+    Audience, Credential, Description, Effects, Location, Operation, Parameter, Placement, Route, Upstream,
+};
 
 use crate::api;
 
@@ -36,6 +38,7 @@ fn operation() -> Operation {
             idempotent: true,
             open_world: true,
         },
+        audience: Audience::Anyone,
         route: Some(Route {
             method: "GET".to_owned(),
             path: "/v1/organizations/{orgId}/users/{id}/access".to_owned(),

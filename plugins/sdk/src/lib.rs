@@ -41,9 +41,9 @@ pub use bindings::{
         dialogue::{AnswerValue, Root, Sample},
         events,
         types::{
-            Argument, Blob, Content, Credential, Description, Effects, Elicitation, EmbeddedResource, Failure,
-            InputError, Json, Location, Message, Operation, Parameter, Placement, Question, QuestionRequest, Questions,
-            Reply, ResourceContents, ResourceLink, Role, Route, Sampling, Upstream, UpstreamError,
+            Argument, Audience, Blob, Content, Credential, Description, Effects, Elicitation, EmbeddedResource,
+            Failure, InputError, Json, Location, Message, Operation, Parameter, Placement, Question, QuestionRequest,
+            Questions, Reply, ResourceContents, ResourceLink, Role, Route, Sampling, Upstream, UpstreamError,
         },
     },
     export,

@@ -37,7 +37,7 @@ pub struct Crafted {
 
 /// The sizes and places of the canonical ABI: an address and a length for each text and list.
 const RESULT: usize = 36;
-const OPERATION: usize = 92;
+const OPERATION: usize = 96;
 const OPERATIONS: usize = 20;
 const INPUT_SCHEMA: usize = 28;
 

@@ -59,7 +59,7 @@ impl Waist {
 }
 
 fn caller() -> Caller {
-    Caller { door: Door::Mcp, peer: None, identity: Identity::trusted() }
+    Caller { door: Door::Mcp, peer: None, identity: Identity::operator() }
 }
 
 /// Answers with a state, from somebody who can be asked everything.

@@ -1,5 +1,6 @@
 //! `with`: what each parameter of the called operation gets.
 
+use crate::contract::Audience;
 use crate::document::diagnostic::Code;
 use crate::document::fields::wrong_type;
 use crate::document::model::{Argument, Secrets, With};
@@ -17,6 +18,8 @@ pub struct Scope<'a> {
     pub namespace: &'a str,
     /// The bound secrets, which have no business here.
     pub secrets: &'a Secrets,
+    /// Whose calls the expose takes.
+    pub audience: Audience,
 }
 
 /// Reads all arguments.

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use super::argument::Scope;
 use super::parameter::{self, Owner};
-use super::{TITLE, argument, check_name, output, path, read_method};
+use super::{TITLE, argument, audience, check_name, output, path, read_method};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of};
 use crate::document::model::{Exposure, Hints, Parameter, RestRoute, Secrets, Surface, With};
@@ -57,7 +57,7 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
             return Vec::new();
         }
     };
-    fields.refuse(&["authentication", "maxBinarySize", "location", "import", "from"]);
+    fields.refuse(&["maxBinarySize", "location", "import", "from"]);
     fields.ignore(&["description", "tags", "display", "label"]);
     fields.ignore(&LISTENER);
     fields.finish();
@@ -66,7 +66,7 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
 
 fn read_rest(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
     let namespace = read_namespace(fields);
-    let scope = Scope { namespace: &namespace, secrets };
+    let scope = Scope { namespace: &namespace, secrets, audience: audience::read(fields, secrets, report) };
     let resources = fields.required_list("resources").iter();
     resources.flat_map(|resource| read_resource(resource, &scope, report)).collect()
 }
@@ -74,7 +74,7 @@ fn read_rest(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exp
 fn read_mcp(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
     fields.refuse(&["resources", "prompts", "ttlMs", "cacheScope"]);
     let namespace = read_namespace(fields);
-    let scope = Scope { namespace: &namespace, secrets };
+    let scope = Scope { namespace: &namespace, secrets, audience: audience::read(fields, secrets, report) };
     let tools = fields.required_list("tools").iter();
     tools.filter_map(|tool| read_tool(tool, &scope, report)).collect()
 }
@@ -170,6 +170,7 @@ fn read_common(
     };
     Some(Exposure {
         surface,
+        audience: scope.audience,
         name: name.and_then(|name| check_name(name, report)),
         title,
         description,

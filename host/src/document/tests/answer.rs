@@ -67,11 +67,6 @@ fn what_is_not_supported_yet_is_said() {
             &format!("24:38 {api}.resources[0].operations[0].inputParameters[2].in"),
         ),
         (
-            "namespace: users-rest",
-            "namespace: users-rest\n      authentication: {type: bearer}",
-            &format!("33:7 {rest}.authentication"),
-        ),
-        (
             "            - name: get-user",
             "            - responses: []\n              name: get-user",
             &format!("36:15 {rest}.resources[0].operations[0].responses"),

@@ -1,7 +1,7 @@
 //! What requests give, and what is told about wrong ones: lists.
 
 use super::*;
-use crate::contract::{Effects, Route};
+use crate::contract::{Audience, Effects, Route};
 use http::HeaderValue;
 use serde_json::json;
 
@@ -18,6 +18,7 @@ fn operation(parameters: &[(&str, Location, &str)], properties: Value) -> Operat
         input_schema: json!({"type": "object", "properties": properties}),
         output_schema: None,
         effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+        audience: Audience::Anyone,
         route: Some(Route { method: "PUT".to_owned(), path: "/{id}".to_owned(), parameters: parameters.collect() }),
         tool: None,
     }

@@ -1,7 +1,7 @@
 //! Documents about made-up operations. Those of our own documents are goldens, see `tests/suite/openapi.rs`.
 
 use super::*;
-use crate::contract::{Effects, Location, Parameter};
+use crate::contract::{Audience, Effects, Location, Parameter};
 
 fn operation(method: &str, path: &str, schema: Value, parameters: &[(&str, Location, &str)]) -> Operation {
     let parameters = parameters.iter().map(|(input, location, name)| Parameter {
@@ -16,6 +16,7 @@ fn operation(method: &str, path: &str, schema: Value, parameters: &[(&str, Locat
         input_schema: schema,
         output_schema: None,
         effects: Effects { read_only: true, destructive: false, idempotent: true, open_world: true },
+        audience: Audience::Anyone,
         route: Some(Route { method: method.to_owned(), path: path.to_owned(), parameters: parameters.collect() }),
         tool: None,
     }

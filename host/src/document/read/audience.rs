@@ -1,0 +1,60 @@
+//! `authentication` of an expose: whose calls it takes.
+//!
+//! Which callers there are, and how each is known, is said by the host's operator alone, as it is with ports and addresses: a document
+//! that could choose would let in whom it likes. So every kind comes to the same, and no value of it is used; but it is read, and what is
+//! wrong with it is told.
+
+use super::secret::{read_secret_text, read_text_with_secrets};
+use crate::contract::Audience;
+use crate::document::diagnostic::Code;
+use crate::document::fields::Fields;
+use crate::document::model::Secrets;
+use crate::document::report::Report;
+
+/// Each kind with its keys.
+const KINDS: [(&str, &[&str]); 5] = [
+    ("bearer", &["token"]),
+    ("apikey", &["key", "value", "placement"]),
+    ("basic", &["username", "password"]),
+    ("digest", &["username", "password"]),
+    ("oauth2", &["authorizationServerUri", "resource", "scopes", "audience", "tokenEndpoint", "tokenValidation"]),
+];
+/// The keys whose value has to be a secret.
+const SECRETS: [&str; 3] = ["token", "value", "password"];
+
+/// Reads it. What can't be read is for known callers too.
+pub fn read(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Audience {
+    let Some(node) = fields.node("authentication") else {
+        return Audience::Anyone;
+    };
+    if let Some(fields) = Fields::of(node, "authentication", report) {
+        read_kind(fields, secrets, report);
+    }
+    Audience::Known
+}
+
+fn read_kind(mut fields: Fields, secrets: &Secrets, report: &Report) {
+    let names = || KINDS.map(|(name, _)| name);
+    let expected = format!("one of: {}", names().join(", "));
+    let Some(kind) = fields.required_text("type", &expected) else {
+        return;
+    };
+    let Some((_, keys)) = KINDS.iter().find(|(name, _)| *name == kind.value) else {
+        report
+            .error(Code::InvalidValue, &kind.at, format!("unknown type of authentication: {}", kind.value))
+            .expected(expected)
+            .did_you_mean(kind.value, names());
+        return;
+    };
+    for key in *keys {
+        match (SECRETS.contains(key), *key == "username") {
+            (true, _) => fields.text(key).map(|text| read_secret_text(&text, secrets, report)),
+            (_, true) => fields.text(key).map(|text| read_text_with_secrets(&text, secrets, report)),
+            _ => {
+                fields.ignore(&[key]);
+                None
+            }
+        };
+    }
+    fields.finish();
+}
