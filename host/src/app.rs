@@ -1,6 +1,6 @@
 //! The composition root: from a configuration to listeners that serve, and back down without losing a request.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -20,7 +20,7 @@ use crate::{
     mcp::{self, Gate},
     metrics::Metrics,
     rest,
-    sandbox::Sandbox,
+    sandbox::{CacheError, Sandbox},
 };
 
 /// How long calls in flight may take to finish when the host stops: as long as the default limit of one call.
@@ -68,6 +68,21 @@ pub enum StartError {
     /// The plugin folder can't be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Compiled code can't be kept where it is to be kept.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// The sandbox, with the folder where compiled code is kept.
+///
+/// # Errors
+/// The machine can't run it, or the folder can't be used.
+pub(crate) fn sandbox(cache: Option<&Path>) -> Result<Sandbox, StartError> {
+    let sandbox = Sandbox::new().map_err(|e| StartError::Sandbox(format!("{e:#}")))?;
+    Ok(match cache {
+        Some(folder) => sandbox.keeping_code_in(folder)?,
+        None => sandbox,
+    })
 }
 
 /// A host that serves.
@@ -101,7 +116,7 @@ impl Host {
         let mcp = open("mcp", config.listen.mcp).await?;
         let control = open("control", config.listen.control).await?;
 
-        let sandbox = Sandbox::new().map_err(|e| StartError::Sandbox(format!("{e:#}")))?;
+        let sandbox = sandbox(config.cache.as_deref())?;
         let catalog = Arc::new(Catalog::default());
         let metrics = Arc::new(Metrics::default());
         let callers = Arc::new(Callers::new(config.callers));

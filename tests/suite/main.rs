@@ -21,6 +21,7 @@ mod hostile;
 mod hot_load;
 mod http2;
 mod inbound;
+mod kept_code;
 mod long_results;
 mod neighbour;
 mod openapi;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Call, CliError, check, config, plugin_name};
 use crate::{
+    app,
     caller::{Caller, Door},
     callers::Identity,
     catalog::{Catalog, OperationRef},
@@ -53,7 +54,7 @@ async fn load(args: &Call) -> Result<Plugin, CliError> {
     check::document(&args.file, &source, check::Strictness::Tolerant)?;
     let config = config(args.config.clone())?;
     let name = plugin_name(&args.file);
-    let loader = Loader::new(Arc::new(check::sandbox()?));
+    let loader = Loader::new(Arc::new(app::sandbox(config.cache.as_deref())?));
     let loaded = loader.load(&name, source, config.grants.get(&name)).await;
     loaded.map_err(|reason| check::load_error(&args.file, reason))
 }

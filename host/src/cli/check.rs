@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{Check, CliError, plugin_name};
 use crate::{
-    app::StartError,
+    app,
     component::{LoadError, Loader, Source},
     contract::{Audience, Description},
     document::{self, Mode},
@@ -99,7 +99,7 @@ pub(super) fn document(file: &Path, source: &Source, strictness: Strictness) -> 
 }
 
 pub(super) fn sandbox() -> Result<Sandbox, CliError> {
-    Sandbox::new().map_err(|e| CliError::Start(StartError::Sandbox(format!("{e:#}"))))
+    Ok(app::sandbox(None)?)
 }
 
 pub(super) fn load_error(file: &Path, reason: LoadError) -> CliError {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Mcp, check, config, serve::signalled};
 use crate::{
-    app::StartError,
+    app::{self, StartError},
     catalog::{Catalog, FileState, Folder, Places},
     component::{LoadError, Loader},
     contract::Audience,
@@ -19,7 +19,7 @@ use crate::{
 
 pub(super) async fn run(args: Mcp) -> Result<(), CliError> {
     let config = config(args.config)?;
-    let catalog = load(args.files, config.grants).await?;
+    let catalog = load(args.files, config.grants, config.cache).await?;
     let stop = CancellationToken::new();
     let serving = mcp::serve_stdio(catalog, config.mcp, tokio::io::stdin(), tokio::io::stdout(), stop.clone());
     tokio::pin!(serving);
@@ -34,12 +34,16 @@ pub(super) async fn run(args: Mcp) -> Result<(), CliError> {
 
 /// Loads the files and follows them. Whoever names a file wants it to be served: a client that found none of its tools would have
 /// nobody to ask why.
-async fn load(files: Vec<PathBuf>, grants: BTreeMap<String, Grant>) -> Result<Arc<Catalog>, CliError> {
+async fn load(
+    files: Vec<PathBuf>,
+    grants: BTreeMap<String, Grant>,
+    cache: Option<PathBuf>,
+) -> Result<Arc<Catalog>, CliError> {
     for file in &files {
         fs::metadata(file).map_err(|e| check::load_error(file, LoadError::Read(e)))?;
     }
     let catalog = Arc::new(Catalog::default());
-    let loader = Loader::new(Arc::new(check::sandbox()?));
+    let loader = Loader::new(Arc::new(app::sandbox(cache.as_deref())?));
     // There is one caller, who has started the process.
     let callers = Audience::Known;
     let folder = Arc::new(Folder::new(Places::at(files), grants, loader, catalog.clone(), Arc::default(), callers));

@@ -13,7 +13,8 @@ use crate::{
 /// The guest in `plugins/runtime`, built by the build script.
 const RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WASM"));
 
-/// Makes the component. Takes a good part of a second of processor time, most of it compiling the runtime.
+/// Makes the component: the same for the same plan, byte for byte. The first time takes a good part of a second of processor time, most of
+/// it compiling the runtime.
 pub async fn specialise(sandbox: &Sandbox, plan: &Plan) -> wasmtime::Result<Vec<u8>> {
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(RUNTIME)?;

@@ -44,6 +44,8 @@ pub struct Config {
     pub listen: Listen,
     /// The folder of the plugins.
     pub plugins: PathBuf,
+    /// Where compiled code is kept; nowhere by default.
+    pub cache: Option<PathBuf>,
     /// What each plugin may do, by plugin name.
     pub grants: BTreeMap<String, Grant>,
     /// Who may call.
@@ -99,6 +101,7 @@ impl Default for Config {
         Self {
             listen: Listen::default(),
             plugins: PathBuf::from("plugins.d"),
+            cache: None,
             grants: BTreeMap::new(),
             callers: Settings::default(),
             mcp: Listing::default(),
@@ -208,6 +211,7 @@ struct RawFiles {
 #[serde(deny_unknown_fields)]
 struct RawPlugins {
     dir: Option<PathBuf>,
+    cache: Option<PathBuf>,
 }
 
 /// Turns raw values into validated ones and collects what is wrong with them.
@@ -227,6 +231,7 @@ impl Reader {
             listen: self.listen(raw.listen),
             mcp: self.mcp(raw.mcp),
             plugins: self.folder.join(raw.plugins.dir.unwrap_or(default.plugins)),
+            cache: raw.plugins.cache.map(|it| self.folder.join(it)),
             grants: grants
                 .map(|(plugin, raw)| {
                     let grant = self.grant(&format!("grants.{plugin}"), raw);
@@ -277,6 +282,7 @@ mod tests {
         let config = parse("").unwrap();
         assert_eq!(config.listen, Listen::default());
         assert_eq!(config.plugins, Path::new("/etc/airlock/plugins.d"));
+        assert_eq!(config.cache, None);
         assert!(config.grants.is_empty());
     }
 
@@ -289,6 +295,7 @@ mod tests {
             tls = { certificate = "tls/chain.pem", key = "/run/key.pem" }
             [plugins]
             dir = "/srv/plugins"
+            cache = "code"
             [grants.m3ter-orgusers]
             hosts = ["https://api.m3ter.com", "https://*.m3ter.com/v1"]
             addresses = { allow = ["10.1.0.0/16", "fd12::/48"], deny = ["203.0.113.0/24"] }
@@ -304,6 +311,7 @@ mod tests {
         assert_eq!(tls.certificate, Path::new("/etc/airlock/tls/chain.pem"));
         assert_eq!(tls.key, Path::new("/run/key.pem"));
         assert_eq!(config.plugins, Path::new("/srv/plugins"));
+        assert_eq!(config.cache.as_deref(), Some(Path::new("/etc/airlock/code")));
         let grant = &config.grants["m3ter-orgusers"];
         let texts = |hosts: &[Pattern]| hosts.iter().map(Pattern::to_string).collect::<Vec<_>>();
         assert_eq!(texts(&grant.hosts), ["https://api.m3ter.com", "https://*.m3ter.com/v1"]);

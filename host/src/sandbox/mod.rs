@@ -4,6 +4,8 @@
 
 mod bindings;
 mod body;
+mod cache;
+mod compiler;
 mod convert;
 mod dialogue;
 mod engine;
@@ -16,22 +18,23 @@ mod provide;
 mod state;
 mod usage;
 
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use futures::{FutureExt, future::BoxFuture};
-use wasmtime::{
-    Engine, Store, Trap,
-    component::{Component, Linker},
-};
+use wasmtime::{Engine, Store, Trap, component::Linker};
 
-pub use self::engine::{MAX_INSTANCES, MAX_MEMORY};
 use self::{
     bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
+    compiler::Compiler,
     lane::SlowLane,
     meter::{Metered, Overrun},
     provide::Optional,
     state::{Outbound, State},
     usage::Usage,
+};
+pub use self::{
+    cache::CacheError,
+    engine::{MAX_INSTANCES, MAX_MEMORY},
 };
 use crate::{
     conditions::Conditions,
@@ -47,6 +50,7 @@ use crate::{
 /// The engine that everything is compiled for and runs in.
 pub struct Sandbox {
     engine: Engine,
+    compiler: Compiler,
     linker: Linker<State>,
     lane: SlowLane,
 }
@@ -102,15 +106,25 @@ impl Sandbox {
     pub fn new() -> wasmtime::Result<Self> {
         let engine = engine::start()?;
         let linker = engine::linker(&engine)?;
-        Ok(Self { engine, linker, lane: SlowLane::of_this_machine()? })
+        let compiler = Compiler::new(engine.clone());
+        Ok(Self { engine, compiler, linker, lane: SlowLane::of_this_machine()? })
     }
 
-    /// Compiles a component and links it. Takes seconds of processor time: not for an async thread.
+    /// Keeps compiled code in this folder, for the next time that a host starts.
+    ///
+    /// # Errors
+    /// See [`CacheError`].
+    pub fn keeping_code_in(mut self, folder: &Path) -> Result<Self, CacheError> {
+        self.compiler.keep_in(folder)?;
+        Ok(self)
+    }
+
+    /// Compiles a component and links it. Takes seconds of processor time, unless the code was kept: not for an async thread.
     ///
     /// # Errors
     /// The bytes are no valid component, or it imports or exports what the contract doesn't have.
     pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
-        let component = Component::new(&self.engine, wasm)?;
+        let component = self.compiler.compile(wasm)?;
         let linked = self.linker.instantiate_pre(&component)?;
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
         let optional = Optional::of(&component, &linked)?;
@@ -195,7 +209,7 @@ impl Sandbox {
     /// # Errors
     /// The runtime refuses the plan or fails, which is a bug of this release.
     pub(crate) async fn configure(&self, instrumented: &[u8], plan: &Plan) -> wasmtime::Result<Configured> {
-        let component = Component::new(&self.engine, instrumented)?;
+        let component = self.compiler.compile_once(instrumented)?;
         let mut store = store(&self.engine, Allowance::for_compiler());
         let instance = self.linker.instantiate_async(&mut store, &component).await?;
         let runtime = DocumentRuntime::new(&mut store, &instance)?;

@@ -1,0 +1,217 @@
+//! Compiled code on disk, so that a host which starts again needn't compile again.
+//!
+//! What is in the folder runs as it is: whoever can write there is the host. So the folder must be this user's alone, and each entry has
+//! the hash of its code in front, by which one that was torn isn't mistaken for code. An entry that can't be used is no error: what is
+//! looked for is compiled anew, and takes its place.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
+use tempfile::NamedTempFile;
+
+/// The most that is kept, in bytes; what was used longest ago goes first, when a host starts. 1 GiB: a document is about a megabyte.
+const MAX_KEPT: u64 = 1 << 30;
+
+/// Nobody else may read or write. Who reads learns nothing but what the plugins do, who writes is the host.
+const MINE_ALONE: u32 = 0o700;
+
+/// What an entry's name ends with: other files in the folder aren't touched.
+const SUFFIX: &str = ".code";
+
+/// A folder with compiled code.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    /// What the code depends on besides the component: this release, and how its engine compiles.
+    compiler: String,
+}
+
+/// A folder that compiled code can't be kept in.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// It can't be made or looked at.
+    #[error("the folder for compiled code can't be used: {}: {reason}; name another with plugins.cache in airlock.toml, or none", folder.display())]
+    Unusable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// Others could put code there that this host would run.
+    #[error(
+        "others can get at the folder for compiled code, and what is in it is run: {}: `chmod 700` it, as the user that runs airlock, or \
+         name another with plugins.cache in airlock.toml",
+        folder.display()
+    )]
+    Shared {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+impl Cache {
+    /// Opens the folder, which is made where there is none, and lets go of what is too much. `compiler` tells apart what doesn't
+    /// understand each other's code.
+    ///
+    /// # Errors
+    /// See [`CacheError`].
+    pub fn open(folder: &Path, compiler: &str) -> Result<Self, CacheError> {
+        let unusable = |reason| CacheError::Unusable { folder: folder.to_owned(), reason };
+        fs::DirBuilder::new().recursive(true).mode(MINE_ALONE).create(folder).map_err(unusable)?;
+        // The folder itself, whatever leads there: links could be changed later.
+        let folder = folder.canonicalize().map_err(unusable)?;
+        let seen = folder.metadata().map_err(unusable)?;
+        if seen.uid() != rustix::process::geteuid().as_raw() || seen.mode() & 0o777 & !MINE_ALONE != 0 {
+            return Err(CacheError::Shared { folder });
+        }
+        let cache = Self { folder, compiler: compiler.to_owned() };
+        cache.prune(MAX_KEPT).map_err(unusable)?;
+        Ok(cache)
+    }
+
+    /// The code of a component, if it is there and whole.
+    pub(super) fn find(&self, wasm: &[u8]) -> Option<Vec<u8>> {
+        let path = self.path(wasm);
+        let mut entry = fs::read(&path).ok()?;
+        let (hash, code) = entry.split_at_checked(SHA256_OUTPUT_LEN)?;
+        if digest(&SHA256, code).as_ref() != hash {
+            return None;
+        }
+        // How long ago it was used; only the order in which entries go depends on it.
+        fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok();
+        entry.drain(..SHA256_OUTPUT_LEN);
+        Some(entry)
+    }
+
+    /// Keeps the code of a component: whole, or not at all.
+    pub(super) fn keep(&self, wasm: &[u8], code: &[u8]) -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(&self.folder)?;
+        file.write_all(digest(&SHA256, code).as_ref())?;
+        file.write_all(code)?;
+        file.persist(self.path(wasm)).map_err(|e| e.error)?;
+        Ok(())
+    }
+
+    fn path(&self, wasm: &[u8]) -> PathBuf {
+        let mut hash = Context::new(&SHA256);
+        // The length of the one part tells where the other begins.
+        hash.update(&(self.compiler.len() as u64).to_le_bytes());
+        hash.update(self.compiler.as_bytes());
+        hash.update(wasm);
+        let name: String = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.folder.join(name + SUFFIX)
+    }
+
+    /// Removes what was used longest ago, until the rest is no more than `most` bytes.
+    fn prune(&self, most: u64) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(SUFFIX) {
+                let seen = entry.metadata()?;
+                entries.push((seen.modified()?, seen.len(), entry.path()));
+            }
+        }
+        entries.sort_by(|one, other| other.cmp(one));
+        let mut kept = 0;
+        for (_, size, path) in entries {
+            kept += size;
+            if kept > most {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::Permissions,
+        os::unix::fs::{PermissionsExt, symlink},
+        time::Duration,
+    };
+
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_for_the_same_component_and_compiler() {
+        let folder = folder();
+        let cache = Cache::open(&folder.path().join("new/cache"), "1").unwrap();
+        assert_eq!(cache.find(b"wasm"), None);
+        cache.keep(b"wasm", b"code").unwrap();
+        assert_eq!(cache.find(b"wasm").as_deref(), Some(&b"code"[..]));
+        assert_eq!(cache.find(b"wasm2"), None);
+        let other = Cache::open(&folder.path().join("new/cache"), "2").unwrap();
+        assert_eq!(other.find(b"wasm"), None);
+        // Neither is mistaken for the other where their parts run together.
+        let [one, two] =
+            ["1w", "1"].map(|compiler| Cache { folder: cache.folder.clone(), compiler: compiler.to_owned() });
+        assert_ne!(one.path(b"asm"), two.path(b"wasm"));
+    }
+
+    #[test]
+    fn a_torn_or_altered_entry_is_none() {
+        let folder = folder();
+        let cache = Cache::open(&folder.path().join("cache"), "1").unwrap();
+        let whole = [digest(&SHA256, b"code").as_ref(), b"code"].concat();
+        for entry in [&[][..], &whole[..10], &whole[..whole.len() - 1], &[&whole[..], b"x"].concat()] {
+            fs::write(cache.path(b"wasm"), entry).unwrap();
+            assert_eq!(cache.find(b"wasm"), None, "{entry:?}");
+        }
+        cache.keep(b"wasm", b"code").unwrap();
+        assert!(cache.find(b"wasm").is_some());
+    }
+
+    #[test]
+    fn a_folder_that_others_get_at_is_refused() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        for mode in [0o701, 0o710, 0o722, 0o777] {
+            fs::create_dir(at("shared")).unwrap();
+            fs::set_permissions(at("shared"), Permissions::from_mode(mode)).unwrap();
+            symlink(at("shared"), at("link")).unwrap();
+            for name in ["shared", "link"] {
+                assert!(matches!(Cache::open(&at(name), "1"), Err(CacheError::Shared { .. })), "{mode:o} {name}");
+            }
+            fs::remove_dir(at("shared")).unwrap();
+            fs::remove_file(at("link")).unwrap();
+        }
+        fs::write(at("file"), "").unwrap();
+        assert!(matches!(Cache::open(&at("file"), "1"), Err(CacheError::Unusable { .. })));
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let folder = folder();
+        let cache = Cache::open(&folder.path().join("cache"), "1").unwrap();
+        let size = SHA256_OUTPUT_LEN as u64 + 4;
+        let now = SystemTime::now();
+        for (name, age) in [("old", 300), ("older", 400), ("new", 100)] {
+            cache.keep(name.as_bytes(), b"code").unwrap();
+            let file = fs::File::open(cache.path(name.as_bytes())).unwrap();
+            file.set_modified(now - Duration::from_secs(age)).unwrap();
+        }
+        fs::write(cache.folder.join("notes.txt"), "not ours").unwrap();
+        let there = || ["old", "older", "new"].map(|name| cache.path(name.as_bytes()).exists());
+        cache.prune(3 * size).unwrap();
+        assert_eq!(there(), [true, true, true]);
+        // What is used now is new again.
+        cache.find(b"older").unwrap();
+        cache.prune(2 * size).unwrap();
+        assert_eq!(there(), [false, true, true]);
+        cache.prune(0).unwrap();
+        assert_eq!(there(), [false, false, false]);
+        assert!(cache.folder.join("notes.txt").exists());
+    }
+}
