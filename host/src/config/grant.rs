@@ -77,22 +77,61 @@ struct RawAddresses {
     deny: Vec<String>,
 }
 
+/// Where a value comes from: all keys, of which few go together.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    env: Option<String>,
+    file: Option<PathBuf>,
+    credential: Option<String>,
+    key: Option<String>,
+    oauth2: Option<Box<RawOAuth2>>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "RawSource")]
 enum RawSecret {
-    Env(String),
-    File(PathBuf),
-    Credential(String),
+    Stored(RawStored),
     OAuth2(Box<RawOAuth2>),
 }
 
 /// The same without a token: what a client authenticates with is no token itself.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
+#[serde(try_from = "RawSource")]
 pub(super) enum RawStored {
     Env(String),
-    File(PathBuf),
-    Credential(String),
+    File(PathBuf, Option<String>),
+    Credential(String, Option<String>),
+}
+
+impl TryFrom<RawSource> for RawSecret {
+    type Error = &'static str;
+
+    fn try_from(raw: RawSource) -> Result<Self, Self::Error> {
+        match raw {
+            RawSource { oauth2: Some(oauth2), env: None, file: None, credential: None, key: None } => {
+                Ok(Self::OAuth2(oauth2))
+            }
+            raw => RawStored::try_from(raw)
+                .map(Self::Stored)
+                .map_err(|_| "expected one of env, file, credential and oauth2; key goes with file or credential"),
+        }
+    }
+}
+
+impl TryFrom<RawSource> for RawStored {
+    type Error = &'static str;
+
+    fn try_from(raw: RawSource) -> Result<Self, Self::Error> {
+        match raw {
+            RawSource { env: Some(name), file: None, credential: None, key: None, oauth2: None } => Ok(Self::Env(name)),
+            RawSource { file: Some(path), env: None, credential: None, key, oauth2: None } => Ok(Self::File(path, key)),
+            RawSource { credential: Some(name), env: None, file: None, key, oauth2: None } => {
+                Ok(Self::Credential(name, key))
+            }
+            _ => Err("expected one of env, file and credential; key goes with file or credential"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -198,13 +237,10 @@ impl Reader {
     }
 
     fn source(&mut self, key: &str, raw: RawSecret) -> Option<Source> {
-        let stored = match raw {
-            RawSecret::Env(name) => RawStored::Env(name),
-            RawSecret::File(path) => RawStored::File(path),
-            RawSecret::Credential(name) => RawStored::Credential(name),
-            RawSecret::OAuth2(raw) => return self.oauth2(&format!("{key}.oauth2"), *raw),
-        };
-        self.stored(key, stored).map(Source::Stored)
+        match raw {
+            RawSecret::Stored(raw) => self.stored(key, raw).map(Source::Stored),
+            RawSecret::OAuth2(raw) => self.oauth2(&format!("{key}.oauth2"), *raw),
+        }
     }
 
     /// A file is only named here: it is read when a plugin is loaded, and again when it changes.
@@ -214,15 +250,15 @@ impl Reader {
                 "" => Stored::Missing(MissingSecret::Env(name)),
                 value => Stored::Value(Secret::new(value.to_owned())),
             },
-            RawStored::File(path) => Stored::File(self.folder.join(path)),
-            RawStored::Credential(name) => {
+            RawStored::File(path, member) => stored_in(self.folder.join(path), member),
+            RawStored::Credential(name, member) => {
                 // The name of a file in that folder, not a way out of it.
                 if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
                     self.problems.push(format!("{key}.credential: {name:?}: expected a name without slashes"));
                     return None;
                 }
                 match env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()) {
-                    Some(folder) => Stored::File(PathBuf::from(folder).join(name)),
+                    Some(folder) => stored_in(PathBuf::from(folder).join(name), member),
                     None => Stored::Missing(MissingSecret::Credential(name)),
                 }
             }
@@ -290,6 +326,14 @@ impl Reader {
             idle: raw.idle_ms.map_or(default.idle, Duration::from_millis),
             requests_per_second: raw.requests_per_second.map(|rate| rate as u32).or(default.requests_per_second),
         }
+    }
+}
+
+/// A file is one secret, or holds several under keys.
+fn stored_in(file: PathBuf, member: Option<String>) -> Stored {
+    match member {
+        None => Stored::File(file),
+        Some(key) => Stored::Member { file, key },
     }
 }
 

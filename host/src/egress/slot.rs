@@ -28,7 +28,7 @@ impl Slot {
 
     /// Whether the value can change at all.
     pub(super) fn can_change(&self) -> bool {
-        matches!(self.source, Stored::File(_))
+        matches!(self.source, Stored::File(_) | Stored::Member { .. })
     }
 
     pub(super) fn value(&self) -> &Result<Secret, MissingSecret> {

@@ -6,6 +6,7 @@ mod addresses;
 mod confirm;
 mod destination;
 mod limits;
+mod member;
 mod pattern;
 mod retries;
 mod secret;

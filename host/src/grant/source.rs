@@ -14,7 +14,7 @@ use std::{
 use http::uri::PathAndQuery;
 use zeroize::Zeroizing;
 
-use super::{BadDestination, Destination, MissingSecret, Secret};
+use super::{BadDestination, Destination, MissingSecret, Secret, member};
 
 /// The largest secret file. 64 KB: the largest secrets in use, keys and signed tokens, have less than 16 KB; what is larger is the
 /// wrong file.
@@ -41,6 +41,13 @@ pub enum Stored {
     Missing(MissingSecret),
     /// A file, read again when it changes.
     File(PathBuf),
+    /// A member of a JSON or YAML file, which is read again when it changes.
+    Member {
+        /// The file.
+        file: PathBuf,
+        /// The member's key.
+        key: String,
+    },
 }
 
 /// How to get an access token: the client credentials grant of RFC 6749, section 4.4.
@@ -114,15 +121,18 @@ impl Stored {
         match self {
             Self::Value(secret) => Ok(secret.clone()),
             Self::Missing(reason) => Err(reason.clone()),
-            Self::File(path) => read_file(path)
-                .map_err(|reason| MissingSecret::File { path: path.display().to_string(), reason: reason.to_string() }),
+            Self::File(file) => read_file(file).map_err(|reason| missing(file, reason)),
+            Self::Member { file, key } => {
+                let found = read_text(file).and_then(|text| member::find(&text, key));
+                found.map_err(|reason| missing(file, reason))
+            }
         }
     }
 
     /// What tells one state of its file from the next.
     pub fn stamp(&self) -> Stamp {
         match self {
-            Self::File(path) => Stamp::of(path),
+            Self::File(file) | Self::Member { file, .. } => Stamp::of(file),
             Self::Value(_) | Self::Missing(_) => Stamp(None),
         }
     }
@@ -174,8 +184,19 @@ impl Stamp {
     }
 }
 
-/// Bytes that aren't shown in the message: they may be a secret in another encoding.
+fn missing(file: &Path, reason: String) -> MissingSecret {
+    MissingSecret::File { path: file.display().to_string(), reason }
+}
+
 fn read_file(path: &Path) -> Result<Secret, String> {
+    match read_text(path)?.trim() {
+        "" => Err("it is empty".to_owned()),
+        value => Ok(Secret::new(value.to_owned())),
+    }
+}
+
+/// Bytes that aren't shown in the message: they may be a secret in another encoding.
+fn read_text(path: &Path) -> Result<Zeroizing<String>, String> {
     // Before it is opened: opening a pipe waits for its other end.
     if !fs::metadata(path).map_err(|e| e.to_string())?.is_file() {
         return Err("it is not a regular file".to_owned());
@@ -187,10 +208,9 @@ fn read_file(path: &Path) -> Result<Secret, String> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!("it is larger than {} KB", MAX_FILE >> 10));
     }
-    match std::str::from_utf8(&bytes).map(str::trim) {
+    match std::str::from_utf8(&bytes) {
         Err(_) => Err("it is not UTF-8 text".to_owned()),
-        Ok("") => Err("it is empty".to_owned()),
-        Ok(value) => Ok(Secret::new(value.to_owned())),
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
     }
 }
 
