@@ -147,6 +147,7 @@ fn describe(plugin: &Plugin) -> Value {
 fn file(it: &FileStatus) -> Value {
     let (state, error) = match &it.state {
         FileState::Loaded => ("loaded", None),
+        FileState::Shared => ("imported only", None),
         FileState::Failed(error) => ("failed", Some(error)),
         FileState::Outdated(error) => ("outdated", Some(error)),
     };

@@ -20,6 +20,7 @@ mod egress;
 mod hostile;
 mod hot_load;
 mod http2;
+mod imports;
 mod inbound;
 mod kept_code;
 mod long_results;

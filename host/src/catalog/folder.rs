@@ -13,16 +13,16 @@ use std::{
     time::Duration,
 };
 
-use notify::RecommendedWatcher;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Catalog, Collision,
-    places::{Listing, Places, plugin_name},
+    places::{Listing, Places, Watch, plugin_name},
 };
 use crate::{
-    component::{LoadError, Loader, Source},
+    component::{Imported, LoadError, Loader, Source},
     contract::Audience,
+    document::Files,
     grant::Grant,
     metrics::Metrics,
 };
@@ -61,6 +61,8 @@ pub struct FileStatus {
     pub version: String,
     /// The catalog's generation when the state was found: a refusal may end when others change.
     generation: u64,
+    /// The folders of the files that it imports from.
+    imports: BTreeSet<PathBuf>,
 }
 
 /// The state of one file.
@@ -68,6 +70,8 @@ pub struct FileStatus {
 pub enum FileState {
     /// This version serves calls.
     Loaded,
+    /// Documents import from it; it is no plugin itself.
+    Shared,
     /// This version can't be loaded, and none is running.
     Failed(String),
     /// This version can't be loaded; the one before it goes on serving.
@@ -116,18 +120,27 @@ impl Folder {
     pub async fn open(self: Arc<Self>) -> Result<impl Future<Output = ()> + use<>, FolderError> {
         // Watched before it is read: what changes in between is seen twice, not missed.
         let (events, changed) = mpsc::channel(1);
-        let watcher = self.places.watch(events)?;
+        let mut watch = self.places.watch(events)?;
         let listing = self.places.list()?;
         self.apply(listing, &BTreeSet::new()).await;
-        Ok(self.follow(watcher, changed))
+        self.watch_imports(&mut watch).await;
+        Ok(self.follow(watch, changed))
     }
 
-    async fn follow(self: Arc<Self>, watcher: RecommendedWatcher, mut changed: mpsc::Receiver<()>) {
+    async fn follow(self: Arc<Self>, mut watch: Watch, mut changed: mpsc::Receiver<()>) {
         while changed.recv().await.is_some() {
             settle(&mut changed).await;
             self.look().await;
+            self.watch_imports(&mut watch).await;
         }
-        drop(watcher);
+    }
+
+    /// Files that are imported may be in folders of their own. What changed before a folder was watched is looked for.
+    async fn watch_imports(&self, watch: &mut Watch) {
+        let folders = || self.files().values().flat_map(|it| it.imports.clone()).collect();
+        while watch.add(folders()) {
+            self.look().await;
+        }
     }
 
     /// Reads the folder until nothing in it looks like half of a change. Each file in doubt is waited for once.
@@ -175,9 +188,13 @@ impl Folder {
 
     async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<PathBuf>) {
         for (path, contents) in listing {
-            let version = version(contents);
+            let imported = imported(path, contents);
+            let version = version(contents, &imported);
             if !doubtful.contains(path) && self.is_news(path, &version) {
                 self.load(path, version, contents, listing).await;
+                if let Some(status) = self.files().get_mut(path) {
+                    status.imports = imported.folders();
+                }
             }
         }
     }
@@ -190,7 +207,8 @@ impl Folder {
     fn is_news(&self, path: &Path, version: &str) -> bool {
         let generation = self.catalog.snapshot().generation();
         self.files().get(path).is_none_or(|it| {
-            let is_refused = it.state != FileState::Loaded && it.generation != generation;
+            let is_refused =
+                matches!(it.state, FileState::Failed(_) | FileState::Outdated(_)) && it.generation != generation;
             it.version != version || is_refused
         })
     }
@@ -209,10 +227,15 @@ impl Folder {
     async fn load(&self, path: &Path, version: String, contents: &io::Result<Vec<u8>>, listing: &Listing) {
         let file = file_name(path);
         let state = match self.replace(path, contents, listing).await {
-            Ok(plugin) => {
+            Ok(Some(plugin)) => {
                 tracing::info!(plugin, version, "plugin loaded");
                 self.warn_of_unserved(&plugin);
                 FileState::Loaded
+            }
+            Ok(None) => {
+                tracing::info!(file, version, "no plugin: documents import from it");
+                self.unload(path);
+                FileState::Shared
             }
             Err(e) => {
                 self.metrics.load_failed(&file);
@@ -227,7 +250,8 @@ impl Folder {
             }
         };
         let generation = self.catalog.snapshot().generation();
-        self.files().insert(path.to_owned(), FileStatus { file, state, version, generation });
+        let status = FileStatus { file, state, version, generation, imports: BTreeSet::new() };
+        self.files().insert(path.to_owned(), status);
     }
 
     /// Operations for known callers, in a host that knows none, are there for nobody: that has to be told to somebody.
@@ -244,19 +268,24 @@ impl Folder {
         }
     }
 
+    /// Loads the file and puts its plugin into the catalog. `None` for a file that is none, but for documents to import from.
     async fn replace(
         &self,
         path: &Path,
         contents: &io::Result<Vec<u8>>,
         listing: &Listing,
-    ) -> Result<String, ReplaceError> {
+    ) -> Result<Option<String>, ReplaceError> {
         let file = file_name(path);
+        let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()));
+        let source = contents.and_then(|contents| Ok(Source::from_contents(path, contents.clone())?));
+        if matches!(source, Ok(Source::Shared(_))) {
+            return Ok(None);
+        }
         let name = plugin_name(&file).ok_or(ReplaceError::Name)?;
         if let Some(other) = self.twin(path, name, listing) {
             return Err(ReplaceError::Twin(other));
         }
-        let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()))?;
-        let source = Source::from_contents(path, contents.clone())?;
+        let source = source?;
         let loader = self.loader.clone();
         let (name, grant) = (name.to_owned(), self.grants.get(name).cloned());
         // Compiling computes for a second: on a thread of its own, so that calls don't wait for it.
@@ -265,7 +294,7 @@ impl Folder {
         let plugin = loading.await.map_err(|panic| ReplaceError::Fault(panic.to_string()))??;
         let name = plugin.name().to_owned();
         self.catalog.put(plugin)?;
-        Ok(name)
+        Ok(Some(name))
     }
 
     /// Another file that serves the same plugin name, such as `x.wasm` beside `x.yaml`.
@@ -280,7 +309,7 @@ impl Folder {
 impl FileStatus {
     /// Some version of the file serves calls.
     fn is_serving(&self) -> bool {
-        !matches!(self.state, FileState::Failed(_))
+        matches!(self.state, FileState::Loaded | FileState::Outdated(_))
     }
 }
 
@@ -306,9 +335,17 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn version(contents: &io::Result<Vec<u8>>) -> String {
+/// The files that a document imports from; none for a component, and for what can't be read.
+fn imported(path: &Path, contents: &io::Result<Vec<u8>>) -> Imported {
+    let is_document = path.extension().is_some_and(|ending| ending != "wasm");
+    let text = contents.as_ref().ok().filter(|_| is_document).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Imported::of(path, text.unwrap_or_default())
+}
+
+/// A document is another one when a file is that it imports from.
+fn version(contents: &io::Result<Vec<u8>>, imported: &Imported) -> String {
     match contents {
-        Ok(bytes) => format!("{:016x}", hash(bytes)),
+        Ok(bytes) => format!("{:016x}", hash(bytes, imported.read())),
         Err(e) => format!("unreadable: {}", e.kind()),
     }
 }
@@ -325,9 +362,10 @@ async fn settle(changed: &mut mpsc::Receiver<()>) {
 }
 
 /// Tells versions of a file apart; nothing relies on its strength.
-fn hash(contents: &[u8]) -> u64 {
-    use std::hash::{DefaultHasher, Hasher};
+fn hash(contents: &[u8], files: Files) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     hasher.write(contents);
+    BTreeMap::from_iter(files).hash(&mut hasher);
     hasher.finish()
 }

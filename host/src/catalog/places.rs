@@ -43,7 +43,7 @@ impl Places {
     ///
     /// # Errors
     /// A folder can't be watched.
-    pub(super) fn watch(&self, events: mpsc::Sender<()>) -> Result<RecommendedWatcher, FolderError> {
+    pub(super) fn watch(&self, events: mpsc::Sender<()>) -> Result<Watch, FolderError> {
         let on_event = move |event: notify::Result<notify::Event>| {
             let reading = event.is_ok_and(|event| event.kind.is_access());
             if !reading {
@@ -57,7 +57,7 @@ impl Places {
         for folder in folders {
             watcher.watch(folder, RecursiveMode::NonRecursive).map_err(|e| FolderError::new(folder, &e))?;
         }
-        Ok(watcher)
+        Ok(Watch { watcher, added: BTreeSet::new() })
     }
 
     /// Reads all plugin files.
@@ -78,6 +78,33 @@ impl Places {
             }
         }
         Ok(files)
+    }
+}
+
+/// Announces changes for as long as it lives.
+pub(super) struct Watch {
+    watcher: RecommendedWatcher,
+    added: BTreeSet<PathBuf>,
+}
+
+impl Watch {
+    /// Watches these folders as well, and no others besides the places themselves. True if one of them is new; one that isn't there
+    /// is told by its parent when it comes.
+    pub(super) fn add(&mut self, folders: BTreeSet<PathBuf>) -> bool {
+        for gone in self.added.difference(&folders) {
+            // It may not exist any more, and then nothing is announced of it anyway.
+            let _ = self.watcher.unwatch(gone);
+        }
+        self.added.retain(|folder| folders.contains(folder));
+        let mut has_new = false;
+        for folder in folders {
+            // Again for one that is watched: it may have been replaced.
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => has_new |= self.added.insert(folder),
+                Err(_) => drop(self.added.remove(&folder)),
+            }
+        }
+        has_new
     }
 }
 

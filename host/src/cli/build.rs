@@ -20,10 +20,10 @@ pub(super) async fn run(args: Build) -> Result<(), CliError> {
 }
 
 /// Whole or not at all: a host may be watching the folder.
-fn write(output: &PathBuf, wasm: &[u8]) -> Result<(), CliError> {
+pub(super) fn write(output: &PathBuf, contents: &[u8]) -> Result<(), CliError> {
     let failed = |e| CliError::io(output.display(), e);
     let mut unfinished = output.clone().into_os_string();
     unfinished.push(".tmp");
-    fs::write(&unfinished, wasm).map_err(failed)?;
+    fs::write(&unfinished, contents).map_err(failed)?;
     fs::rename(&unfinished, output).map_err(failed)
 }

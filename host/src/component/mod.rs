@@ -4,6 +4,7 @@
 
 mod agreements;
 mod check;
+mod files;
 mod plugin;
 mod schema;
 mod specialise;
@@ -14,6 +15,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 pub use self::{
     agreements::{Agreements, BadTicket},
     check::{ContractFault, inspect},
+    files::Imported,
     plugin::{Permit, Plugin},
 };
 use self::{plugin::Parts, schema::Schemas, specialise::specialise};
@@ -21,8 +23,8 @@ use tracing::Instrument;
 
 use crate::{
     conditions::Conditions,
-    contract::{Description, Dialogue, Operation},
-    document::{self, Compiled, Diagnostic, Mode},
+    contract::{Description, Dialogue, Operation, Origins},
+    document::{self, Compiled, Diagnostic, Files, Mode},
     egress::{self, Egress, GrantError},
     failure::Failure,
     grant::{Confirm, Grant, Limits},
@@ -34,7 +36,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A capability document: YAML or JSON.
-    Document(String),
+    Document {
+        /// Its text.
+        text: String,
+        /// The files that it imports from.
+        files: Files,
+    },
+    /// A file without a capability, only with parts that documents import.
+    Shared(String),
     /// A WebAssembly component.
     Component(Vec<u8>),
 }
@@ -51,6 +60,9 @@ pub enum LoadError {
     /// The document is not text.
     #[error("not a capability document: it is not UTF-8 text")]
     NotText,
+    /// Documents import from the file; it is no plugin itself.
+    #[error("not a plugin: the document has no capability, other documents import from it")]
+    Shared,
     /// The document has errors.
     #[error("{} in the document: {}", count(.0), places(.0))]
     Document(Vec<Diagnostic>),
@@ -112,10 +124,15 @@ impl Loader {
     /// See [`LoadError`]; nothing is left behind.
     pub async fn load(&self, name: &str, source: Source, grant: Option<&Grant>) -> Result<Plugin, LoadError> {
         let span = tracing::info_span!("load", plugin = name);
-        let prepared = async { self.prepare(name, &self.component(source).await?).await }.instrument(span).await?;
+        let (prepared, origins) = async {
+            let (wasm, origins) = self.compile(source).await?;
+            Ok::<_, LoadError>((self.prepare(name, &wasm).await?, origins))
+        }
+        .instrument(span)
+        .await?;
         let grant = grant.ok_or_else(|| LoadError::NoGrant {
             plugin: name.to_owned(),
-            lines: egress::needed_grant(name, &prepared.description.upstreams),
+            lines: egress::needed_grant(name, &prepared.description.upstreams, &origins),
         })?;
         let egress = Egress::new(name, grant, &prepared.description.upstreams)?;
         check_confirm(name, &grant.confirm, &prepared.description.operations)?;
@@ -145,17 +162,25 @@ impl Loader {
     /// The component of a source: itself, or the document compiled.
     ///
     /// # Errors
-    /// The document has errors.
+    /// The document has errors, or is none by itself.
     pub async fn component(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        let (wasm, _) = self.compile(source).await?;
+        Ok(wasm)
+    }
+
+    async fn compile(&self, source: Source) -> Result<(Vec<u8>, Origins), LoadError> {
         match source {
-            Source::Component(wasm) => Ok(wasm),
-            Source::Document(text) => {
-                let compiled = document::compile(&text, Mode::Tolerant);
-                let Compiled { plan, warnings } = compiled.map_err(LoadError::Document)?;
+            Source::Component(wasm) => Ok((wasm, Origins::new())),
+            Source::Shared(_) => Err(LoadError::Shared),
+            Source::Document { text, files } => {
+                let compiled = document::compile_with(&text, &files, Mode::Tolerant);
+                let Compiled { plan, origins, warnings } = compiled.map_err(LoadError::Document)?;
                 for warning in warnings {
-                    tracing::warn!("line {}, column {}: {}", warning.line, warning.column, warning.message);
+                    let file = warning.file.map_or(String::new(), |file| format!("{file}, "));
+                    tracing::warn!("{file}line {}, column {}: {}", warning.line, warning.column, warning.message);
                 }
-                specialise(&self.sandbox, &plan).await.map_err(cannot_compile)
+                let wasm = specialise(&self.sandbox, &plan).await.map_err(cannot_compile)?;
+                Ok((wasm, origins))
             }
         }
     }
@@ -221,7 +246,8 @@ fn cannot_compile(error: wasmtime::Error) -> LoadError {
 
 /// All of them, each with its place: what `airlock check` shows at length.
 fn places(diagnostics: &[Diagnostic]) -> String {
-    let places = diagnostics.iter().map(|it| format!("{}:{}: {}", it.line, it.column, it.message));
+    let file = |it: &Diagnostic| it.file.as_ref().map_or(String::new(), |file| format!("{file}:"));
+    let places = diagnostics.iter().map(|it| format!("{}{}:{}: {}", file(it), it.line, it.column, it.message));
     places.collect::<Vec<_>>().join("; ")
 }
 
@@ -242,7 +268,7 @@ impl Source {
         Self::from_contents(path, contents)
     }
 
-    /// The source in a file's contents; the file's name says what it is.
+    /// The source in a file's contents, with the files that it imports from; the file's name says what it is.
     ///
     /// # Errors
     /// The name has no known ending, or a document isn't text.
@@ -251,7 +277,10 @@ impl Source {
             Some("wasm") => Ok(Self::Component(contents)),
             Some("yaml" | "yml" | "json") => {
                 let text = String::from_utf8(contents).map_err(|_| LoadError::NotText)?;
-                Ok(Self::Document(text))
+                if document::is_shared(&text) {
+                    return Ok(Self::Shared(text));
+                }
+                Ok(Self::Document { files: Imported::of(path, &text).read(), text })
             }
             _ => Err(LoadError::FileName),
         }

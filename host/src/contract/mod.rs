@@ -8,6 +8,7 @@ mod dialogue;
 mod effect;
 mod events;
 mod optional;
+mod origin;
 
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ pub use self::{
     effect::{BadEffect, Effect},
     events::{Event, Events, Level, Listener},
     optional::{FilledIn, Offers, Prompt, PromptMessages, PromptParameter, ResourceTemplate, Subject, Suggestions},
+    origin::{Origin, Origins},
 };
 
 /// What a provider offers and what it needs.

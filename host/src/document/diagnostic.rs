@@ -11,6 +11,8 @@ pub struct Diagnostic {
     pub code: Code,
     /// Whether the document can be used in spite of it.
     pub severity: Severity,
+    /// The file in which it is, as the document imports it; `None` for the document itself.
+    pub file: Option<String>,
     /// The line in the source, from 1.
     pub line: usize,
     /// The column in the line, in characters, from 1.
@@ -67,6 +69,8 @@ pub enum Code {
     UnknownReference,
     /// A `with` that names a parameter or an input that isn't there.
     UnknownParameter,
+    /// A thing that is keyed by one name and calls itself by another.
+    NameMismatch,
     /// A required parameter that nothing feeds.
     UnfedParameter,
     /// A path variable that matches nothing, or more than one thing.
@@ -83,6 +87,14 @@ pub enum Code {
     LiteralSecret,
     /// A secret is used where it would reach the sandbox or the caller.
     MisplacedSecret,
+    /// A template could mean the secrets of several binds.
+    AmbiguousSecret,
+    /// A bind names a place of its values that Airlock doesn't read.
+    ForeignBind,
+    /// An import that can't be followed.
+    Import,
+    /// A file without a capability: others import from it.
+    SharedFile,
 }
 
 impl Code {
@@ -108,9 +120,14 @@ impl Code {
             Self::InvalidPath => "AL030",
             Self::InvalidBaseUri => "AL031",
             Self::InvalidHeader => "AL032",
+            Self::NameMismatch => "AL027",
             Self::UnboundSecret => "AL040",
             Self::LiteralSecret => "AL041",
             Self::MisplacedSecret => "AL042",
+            Self::AmbiguousSecret => "AL043",
+            Self::ForeignBind => "AL044",
+            Self::Import => "AL050",
+            Self::SharedFile => "AL051",
         }
     }
 }
@@ -136,7 +153,7 @@ const SNIPPET_WIDTH: usize = 120;
 impl Diagnostic {
     /// The diagnostic for people: a first line that editors can follow, the source line with a caret, and the advice.
     ///
-    /// `source` must be the text that was compiled. Its line isn't shown if it holds a secret.
+    /// `source` must be the text of the file in which it is. Its line isn't shown if it holds a secret.
     pub fn render(&self, file: &str, source: &str) -> String {
         let mut out = self.headline(file);
         if self.code != Code::LiteralSecret {
@@ -200,6 +217,7 @@ mod tests {
         Diagnostic {
             code: Code::UnknownKey,
             severity: Severity::Warning,
+            file: None,
             line: 2,
             column: 3,
             length: 4,

@@ -73,20 +73,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The items of a key; none if it is absent.
+    /// The items of a key; none if it is absent. Sections that are keyed by name are lists by now, see `shape`.
     pub fn list(&mut self, key: &'static str) -> &'a [Node] {
         let Some(entry) = self.entry(key) else {
             return &[];
         };
         match &entry.value.kind {
             Kind::List(items) => items,
-            Kind::Mapping(_) => {
-                self.report
-                    .not_supported(&entry.key_at, format!("`{key}` as a mapping keyed by name"))
-                    .expected("a list of items, each with its `name` or `namespace`")
-                    .hint("write a list: `- name: …` instead of `…:`");
-                &[]
-            }
             _ => {
                 wrong_type(&entry.value, "a list", self.report);
                 &[]

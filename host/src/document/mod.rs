@@ -2,7 +2,7 @@
 //!
 //! Pure: text in, values out. No files, no network, no environment; secrets are names here, never values.
 //!
-//! `tree` reads YAML, `read` lowers it into the `model`, `link` follows the references of each exposed thing, `assemble`
+//! `tree` reads YAML, `shape` and `imports` make one document of one shape of it, `read` lowers it into the `model`, `link` follows the references of each exposed thing, `assemble`
 //! makes the plan. Each reports what is wrong and goes on, so that one pass finds everything.
 
 pub mod plan;
@@ -10,12 +10,15 @@ pub mod plan;
 mod assemble;
 mod diagnostic;
 mod fields;
+mod imports;
 mod inputs;
 mod link;
 mod model;
 mod names;
 mod read;
 mod report;
+mod secrets;
+mod shape;
 mod template;
 mod tree;
 mod uri;
@@ -26,10 +29,14 @@ pub mod properties;
 mod tests;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use imports::Files;
 pub(crate) use report::nearest;
+pub use tree::MAX_SOURCE_BYTES;
 
 use plan::Plan;
 use report::Report;
+
+use crate::contract::Origins;
 
 /// How much a document may say that has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,20 +52,29 @@ pub enum Mode {
 pub struct Compiled {
     /// What it means.
     pub plan: Plan,
+    /// Where it supposes the values of its secrets, by their names. The grant decides.
+    pub origins: Origins,
     /// What its author should know.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Compiles a document. The error holds every problem, warnings too, in the order of the source.
+/// Compiles a document that imports from no other file. The error holds every problem, warnings too, in the order of the source.
 ///
 /// Does not check that the schemas in it can be compiled, nor that the operator grants what it needs.
 pub fn compile(source: &str, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_with(source, &Files::default(), mode)
+}
+
+/// Compiles a document with the texts of the files that [`wanted`] names.
+pub fn compile_with(source: &str, files: &Files, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
     let report = Report::default();
-    let plan = make_plan(source, &report);
+    let made = make_plan(source, files, &report);
     let mut diagnostics = report.into_diagnostics();
-    match (plan, mode) {
-        (Some(plan), Mode::Tolerant) => Ok(Compiled { plan, warnings: diagnostics }),
-        (Some(plan), Mode::Strict) if diagnostics.is_empty() => Ok(Compiled { plan, warnings: diagnostics }),
+    match (made, mode) {
+        (Some((plan, origins)), Mode::Tolerant) => Ok(Compiled { plan, origins, warnings: diagnostics }),
+        (Some((plan, origins)), Mode::Strict) if diagnostics.is_empty() => {
+            Ok(Compiled { plan, origins, warnings: diagnostics })
+        }
         (None, Mode::Tolerant) => Err(diagnostics),
         (_, Mode::Strict) => {
             diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
@@ -67,11 +83,37 @@ pub fn compile(source: &str, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
     }
 }
 
-/// The plan, if there is no error in the report.
-fn make_plan(source: &str, report: &Report) -> Option<Plan> {
-    let root = tree::parse(source, report)?;
+/// The files that a document imports from, by their paths from its folder. None for a text that can't be read.
+pub fn wanted(source: &str) -> Vec<String> {
+    // The folder asks this of every document after every change. Whoever hides the key behind an escape is told that the file
+    // wasn't given.
+    if !source.contains("import") {
+        return Vec::new();
+    }
+    parse(source, &Report::default()).map_or_else(Vec::new, |root| imports::wanted(&root))
+}
+
+/// Whether a text is no capability of its own, only parts that other documents import.
+pub fn is_shared(source: &str) -> bool {
+    parse(source, &Report::default()).is_some_and(|root| imports::is_shared(&root))
+}
+
+fn parse(source: &str, report: &Report) -> Option<tree::Node> {
+    let mut root = tree::parse(source, report)?;
+    shape::unify(&mut root, report);
+    Some(root)
+}
+
+/// The plan, if there is no error in the report, and the origins of the secrets.
+fn make_plan(source: &str, files: &Files, report: &Report) -> Option<(Plan, Origins)> {
+    let mut root = parse(source, report)?;
+    if imports::is_shared(&root) {
+        imports::check_shared(&root, report);
+        return None;
+    }
+    imports::resolve(&mut root, files, report);
     let document = read::read(&root, report)?;
     let exposures = document.exposures.iter();
     let offers: Vec<_> = exposures.filter_map(|exposure| link::link(exposure, &document, report)).collect();
-    (!report.has_errors()).then(|| assemble::assemble(&document, &offers))
+    (!report.has_errors()).then(|| (assemble::assemble(&document, &offers), document.secrets.origins()))
 }

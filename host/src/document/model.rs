@@ -5,6 +5,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::plan::{QueryStyle, Value};
+pub use super::secrets::Secrets;
 use super::tree::Placed;
 use super::uri::{BaseUri, PathTemplate};
 use crate::contract::{Audience, Credential, Location};
@@ -16,17 +17,12 @@ pub struct Document {
     pub title: Option<String>,
     /// What the capability is for.
     pub summary: String,
+    /// The secrets that it binds.
+    pub secrets: Secrets,
     /// The APIs that it calls.
     pub consumes: Vec<Consumes>,
     /// What it offers, in the order of the document.
     pub exposures: Vec<Exposure>,
-}
-
-/// The secrets that `binds` declare.
-#[derive(Debug, Default)]
-pub struct Secrets {
-    /// Namespace and key of each.
-    pub keys: Vec<(String, Placed<String>)>,
 }
 
 /// An API that is called.
@@ -164,26 +160,6 @@ impl Consumed {
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name.value == name)
     }
-}
-
-impl Secrets {
-    /// The secret that a template's variable means: `KEY`, or `namespace.KEY`.
-    pub fn find(&self, variable: &str) -> Option<&str> {
-        self.keys
-            .iter()
-            .find(|(namespace, key)| in_namespace(variable, namespace).unwrap_or(variable) == key.value)
-            .map(|(_, key)| key.value.as_str())
-    }
-
-    /// Whether a variable is meant as a secret, bound or not.
-    pub fn is_meant(&self, variable: &str) -> bool {
-        let in_any = || self.keys.iter().any(|(namespace, _)| in_namespace(variable, namespace).is_some());
-        self.find(variable).is_some() || in_any()
-    }
-}
-
-fn in_namespace<'v>(variable: &'v str, namespace: &str) -> Option<&'v str> {
-    variable.strip_prefix(namespace)?.strip_prefix('.')
 }
 
 /// One parameter in the body is the whole body; several are members of one object.

@@ -14,7 +14,7 @@ use crate::grant::Destination;
 pub fn check_document(source: &str) {
     let tolerant = compile(source, Mode::Tolerant);
     match &tolerant {
-        Ok(Compiled { plan, warnings }) => {
+        Ok(Compiled { plan, warnings, .. }) => {
             assert!(warnings.iter().all(|it| it.severity == Severity::Warning), "{warnings:?}");
             check_diagnostics(warnings, source);
             check_plan(plan);

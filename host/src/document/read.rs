@@ -44,25 +44,38 @@ pub fn read(root: &Node, report: &Report) -> Option<Document> {
     let mut fields = Fields::of(root, "a capability document", report)?;
     read_version(&mut fields, report);
     let (title, summary) = read_info(fields.node("info"), report);
-    let mut secrets = Secrets::default();
-    secret::read_binds(fields.list("binds"), &mut secrets, report);
-    fields.refuse(&["consumes", "exposes", "aggregates"]);
     let capability = fields.node("capability");
     if capability.is_none() {
         fields.missing("capability").expected("a mapping with `consumes` and `exposes`");
     }
+    let mut own = Fields::of(capability?, "consumes and exposes", report)?;
+    for fields in [&mut fields, &mut own] {
+        fields.refuse(&["aggregates"]);
+    }
+    let mut secrets = Secrets::default();
+    secret::read_binds(&read_part("binds", &mut fields, &mut own), &mut secrets, report);
+    let consumes = read_required_part("consumes", &mut fields, &mut own);
+    let consumes = consumes::read(&consumes, &secrets, report);
+    let exposures = exposes::read(&read_required_part("exposes", &mut fields, &mut own), &secrets, report);
     fields.finish();
-
-    let mut fields = Fields::of(capability?, "consumes and exposes", report)?;
-    fields.refuse(&["aggregates"]);
-    secret::read_binds(fields.list("binds"), &mut secrets, report);
-    let consumes = consumes::read(fields.required_list("consumes"), &secrets, report);
-    let exposures = exposes::read(fields.required_list("exposes"), &secrets, report);
-    fields.finish();
-    Some(Document { title, summary, consumes, exposures })
+    own.finish();
+    Some(Document { title, summary, secrets, consumes, exposures })
 }
 
-fn read_version(fields: &mut Fields, report: &Report) {
+/// The items of a part: those at the root of the document and those of its capability mean the same.
+fn read_part(part: &'static str, root: &mut Fields, own: &mut Fields) -> Vec<Node> {
+    [root.list(part), own.list(part)].concat()
+}
+
+fn read_required_part(part: &'static str, root: &mut Fields, own: &mut Fields) -> Vec<Node> {
+    match root.node(part) {
+        Some(_) => read_part(part, root, own),
+        None => own.required_list(part).to_vec(),
+    }
+}
+
+/// Reads the version of a document or of a file that it imports from.
+pub fn read_version(fields: &mut Fields, report: &Report) {
     let versions = [fields.entry("naftiko"), fields.entry("ikanos")];
     let Some(entry) = versions.into_iter().flatten().next() else {
         fields.missing("naftiko").expected("the version of the format, e.g. `naftiko: 1.0.0-alpha2`");

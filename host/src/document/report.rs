@@ -1,4 +1,4 @@
-//! Collects the problems of one document while it is read.
+//! Collects the problems of one document, and of the files that it imports from, while it is read.
 //!
 //! Shared by reference, so that reading can go on after a problem and report all of them in one pass.
 
@@ -51,8 +51,12 @@ impl Report {
 
     /// Reports a name that is taken since an earlier line.
     pub fn duplicate(&self, code: Code, at: &Place, what: &str, earlier: &Place) {
-        self.error(code, at, format!("{what} stands twice, in lines {} and {}", earlier.line, at.line))
-            .expected(format!("each once; the first is in line {}", earlier.line))
+        let both = match (earlier.path.file(), at.path.file()) {
+            (one, other) if one == other => format!("lines {} and {}", earlier.line, at.line),
+            _ => format!("{} and {}", line(earlier), line(at)),
+        };
+        self.error(code, at, format!("{what} stands twice, in {both}"))
+            .expected(format!("each once; the first is in {}", line(earlier)))
             .hint("rename or remove one of them");
     }
 
@@ -61,10 +65,10 @@ impl Report {
         self.found.borrow().errors > 0
     }
 
-    /// Everything found, in the order of the source, each problem once.
+    /// Everything found, in the order of the source, each problem once; the document comes first, then the files that it imports from.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         let mut found = self.found.into_inner().diagnostics;
-        found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         found.dedup();
         found
     }
@@ -82,6 +86,7 @@ impl Report {
         found.diagnostics.push(Diagnostic {
             code,
             severity,
+            file: at.path.file().map(str::to_owned),
             line: at.line,
             column: at.column,
             length: at.length,
@@ -121,6 +126,13 @@ impl Reported<'_> {
             change(&mut self.report.found.borrow_mut().diagnostics[index]);
         }
         self
+    }
+}
+
+fn line(at: &Place) -> String {
+    match at.path.file() {
+        Some(file) => format!("line {} of {file}", at.line),
+        None => format!("line {}", at.line),
     }
 }
 

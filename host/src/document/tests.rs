@@ -3,11 +3,13 @@
 mod answer;
 mod audience;
 mod corpora;
+mod imports;
 mod inputs;
 mod operations;
 mod reading;
 mod references;
 mod request;
+mod shapes;
 
 use super::plan::{Action, Plan, Request};
 use super::{Compiled, Diagnostic, Mode, compile};

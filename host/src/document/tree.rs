@@ -94,7 +94,11 @@ pub struct Placed<T> {
 
 /// The way from the root to a node. Linked, because one long key may have many children.
 #[derive(Clone, Debug, Default)]
-pub struct Path(Option<Rc<Step>>);
+pub struct Path {
+    /// `None` for the document itself.
+    file: Option<Rc<str>>,
+    last: Option<Rc<Step>>,
+}
 
 #[derive(Debug)]
 struct Step {
@@ -110,17 +114,26 @@ enum Segment {
 
 /// Reads one document, and reports everything that is wrong with it as YAML. `None` if there is nothing to go on with.
 pub fn parse(source: &str, report: &Report) -> Option<Node> {
+    parse_at(source, Path::default(), report)
+}
+
+/// The same for a file that is named in each place.
+pub fn parse_file(file: &str, source: &str, report: &Report) -> Option<Node> {
+    parse_at(source, Path { file: Some(file.into()), last: None }, report)
+}
+
+fn parse_at(source: &str, root: Path, report: &Report) -> Option<Node> {
     if source.len() > MAX_SOURCE_BYTES {
         report
-            .error(Code::Limit, &Place::start(), format!("document is too large: {} bytes", source.len()))
+            .error(Code::Limit, &Place::start(root), format!("document is too large: {} bytes", source.len()))
             .expected(format!("at most {MAX_SOURCE_BYTES} bytes"))
             .hint("split the document: one capability per file");
         return None;
     }
     match serde_saphyr::from_str_with_options::<Spanned<RawKind>>(source, options()) {
-        Ok(raw) => Some(place(raw, Path::default(), report)),
+        Ok(raw) => Some(place(raw, root, report)),
         Err(error) => {
-            report_yaml_error(&error, report);
+            report_yaml_error(&error, root, report);
             None
         }
     }
@@ -148,8 +161,11 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-fn report_yaml_error(error: &serde_saphyr::Error, report: &Report) {
-    let at = error.location().map_or_else(Place::start, |location| Place::new(location, Path::default()));
+fn report_yaml_error(error: &serde_saphyr::Error, root: Path, report: &Report) {
+    let at = match error.location() {
+        Some(location) => Place::new(location, root),
+        None => Place::start(root),
+    };
     let text = serde_saphyr::DefaultMessageFormatter.format_message(error);
     if is_limit(error) {
         report
@@ -322,6 +338,24 @@ impl Node {
         }
     }
 
+    /// How many values it is made of, itself included.
+    pub fn count(&self) -> usize {
+        1 + match &self.kind {
+            Kind::List(items) => items.iter().map(Self::count).sum(),
+            Kind::Mapping(entries) => entries.iter().map(|entry| entry.value.count()).sum(),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => 0,
+        }
+    }
+
+    /// The value of a key, if this is a mapping that has it. A key without a value counts as absent.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let Kind::Mapping(entries) = &self.kind else {
+            return None;
+        };
+        let entry = entries.iter().find(|entry| entry.key == key)?;
+        (!matches!(entry.value.kind, Kind::Null)).then_some(&entry.value)
+    }
+
     /// The value as JSON.
     pub fn to_json(&self) -> Json {
         match &self.kind {
@@ -339,9 +373,9 @@ impl Node {
 }
 
 impl Place {
-    /// The beginning of the document.
-    pub fn start() -> Self {
-        Self { line: 1, column: 1, length: 0, path: Path::default() }
+    /// The beginning of a document.
+    fn start(root: Path) -> Self {
+        Self { line: 1, column: 1, length: 0, path: root }
     }
 
     fn new(location: Location, path: Path) -> Self {
@@ -355,18 +389,23 @@ impl Place {
 }
 
 impl Path {
+    /// The file, if it isn't the document itself.
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
     fn then(&self, segment: Segment) -> Self {
-        Self(Some(Rc::new(Step { parent: self.clone(), segment })))
+        Self { file: self.file.clone(), last: Some(Rc::new(Step { parent: self.clone(), segment })) }
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(step) = &self.0 else { return Ok(()) };
+        let Some(step) = &self.last else { return Ok(()) };
         step.parent.fmt(f)?;
         match &step.segment {
             Segment::Index(index) => write!(f, "[{index}]"),
-            Segment::Key(key) if step.parent.0.is_none() => write!(f, "{key:.MAX_SEGMENT$}"),
+            Segment::Key(key) if step.parent.last.is_none() => write!(f, "{key:.MAX_SEGMENT$}"),
             Segment::Key(key) => write!(f, ".{key:.MAX_SEGMENT$}"),
         }
     }

@@ -2,16 +2,20 @@
 //!
 //! Nothing is read or written here: `config` knows what the lines mean.
 
-use crate::{contract::Upstream, grant::Pattern};
+use crate::{
+    contract::{Origin, Origins, Upstream},
+    grant::Pattern,
+};
 
-/// The grant that covers all that a plugin declares, ready to paste. Upstreams that aren't destinations are left out:
-/// `Egress::new` tells of them.
-pub fn needed_grant(plugin: &str, upstreams: &[Upstream]) -> String {
+/// The grant that covers all that a plugin declares, ready to paste; secrets come from where the document supposes them. Upstreams
+/// that aren't destinations are left out: `Egress::new` tells of them.
+pub fn needed_grant(plugin: &str, upstreams: &[Upstream], origins: &Origins) -> String {
     let mut destinations: Vec<Pattern> = Vec::new();
     let mut secrets: Vec<String> = Vec::new();
     for upstream in upstreams {
         destinations.extend(Pattern::parse(&upstream.base_url).ok().filter(|it| !destinations.contains(it)));
-        for line in upstream.secret_names().map(secret) {
+        let origin = |name: &str| origins.iter().find(|(known, _)| known == name).map(|(_, origin)| origin);
+        for line in upstream.secret_names().map(|name| secret_from(name, origin(name))) {
             if !secrets.contains(&line) {
                 secrets.push(line);
             }
@@ -42,6 +46,16 @@ pub(super) fn methods(present: &[String], added: &str) -> String {
 /// The line that grants a secret from the environment variable of its own name.
 pub(super) fn secret(name: &str) -> String {
     format!("secrets.{} = {{ env = {} }}", key(name), string(name))
+}
+
+fn secret_from(name: &str, origin: Option<&Origin>) -> String {
+    match origin {
+        None | Some(Origin::Elsewhere) => secret(name),
+        Some(Origin::Env(variable)) => format!("secrets.{} = {{ env = {} }}", key(name), string(variable)),
+        Some(Origin::File { path, key: member }) => {
+            format!("secrets.{} = {{ file = {}, key = {} }}", key(name), string(path), string(member))
+        }
+    }
 }
 
 /// The line by which the operator vouches for whatever addresses a destination resolves to: a rewrite to itself.
@@ -79,11 +93,20 @@ mod tests {
             upstream("not a destination", ""),
         ];
         assert_eq!(
-            needed_grant("demo", &upstreams),
+            needed_grant("demo", &upstreams, &Origins::new()),
             "[grants.demo]\nhosts = [\"https://a.example\", \"https://b.example/v1\", \"https://*.c.example\"]\nsecrets.KEY = { env \
              = \"KEY\" }\nsecrets.OTHER = { env = \"OTHER\" }"
         );
-        assert_eq!(needed_grant("demo", &[]), "[grants.demo]\nhosts = []");
+        assert_eq!(needed_grant("demo", &[], &Origins::new()), "[grants.demo]\nhosts = []");
+        let origins = vec![
+            ("KEY".to_owned(), Origin::Env("VARIABLE".to_owned())),
+            ("OTHER".to_owned(), Origin::File { path: "/run/s.yaml".to_owned(), key: "a".to_owned() }),
+        ];
+        assert_eq!(
+            needed_grant("demo", &upstreams[..1], &origins),
+            "[grants.demo]\nhosts = [\"https://a.example\"]\nsecrets.KEY = { env = \"VARIABLE\" }\nsecrets.OTHER = { file = \
+             \"/run/s.yaml\", key = \"a\" }"
+        );
     }
 
     #[test]

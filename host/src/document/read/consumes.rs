@@ -6,6 +6,7 @@ use super::{TITLE, authentication, check_name, output, path, read_method};
 use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
+use crate::document::imports::is_import;
 use crate::document::model::{Consumed, Consumes, Parameter, Secrets};
 use crate::document::report::Report;
 use crate::document::tree::{Kind, Node, Placed};
@@ -17,7 +18,8 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 /// Reads all APIs.
 pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Consumes> {
     let mut read: Vec<Consumes> = Vec::new();
-    for api in nodes.iter().filter_map(|node| read_api(node, secrets, report)) {
+    let nodes = nodes.iter().filter(|node| !is_import("consumes", node));
+    for api in nodes.filter_map(|node| read_api(node, secrets, report)) {
         match read.iter().find(|earlier| earlier.namespace.value == api.namespace.value) {
             Some(earlier) => {
                 let what = format!("namespace `{}`", api.namespace.value);
@@ -31,9 +33,6 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Consumes>
 
 fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes> {
     let mut fields = Fields::of(node, "an API that is consumed", report)?;
-    if fields.refuse(&["location", "import", "from", "as"]) {
-        return None;
-    }
     fields.refuse(&["tunnel", "maxBinarySize"]);
     fields.ignore(&["description", "tags", "display", "label"]);
     if let Some(kind) = fields.text("type").filter(|kind| kind.value != "http") {
@@ -58,7 +57,10 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
 fn read_base(fields: &mut Fields, report: &Report) -> Option<BaseUri> {
     let text = fields.required_text("baseUri", "an address, e.g. `https://api.example.com/v1`")?;
     if text.value.contains("{{") {
-        report.not_supported(&text.at, "a template in baseUri").hint("write the address; the operator can redirect it");
+        report.not_supported(&text.at, "a template in baseUri").expected("an address").hint(
+            "write the usual address, e.g. `https://api.example.com`; the grant can lead it elsewhere: \
+             `upstreams.\"https://api.example.com\" = \"…\"`",
+        );
         return None;
     }
     match BaseUri::parse(text.value) {

@@ -9,6 +9,7 @@ use super::parameter::{self, Owner};
 use super::{TITLE, argument, audience, check_name, output, path, read_method};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of};
+use crate::document::imports::is_import;
 use crate::document::model::{Exposure, Hints, Parameter, RestRoute, Secrets, Surface, With};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Place, Placed};
@@ -24,7 +25,8 @@ const MAX_EXPOSURES: usize = 5_000;
 
 /// Reads all exposes.
 pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Exposure> {
-    let mut exposures: Vec<_> = nodes.iter().flat_map(|node| read_expose(node, secrets, report)).collect();
+    let nodes = nodes.iter().filter(|node| !is_import("exposes", node));
+    let mut exposures: Vec<_> = nodes.flat_map(|node| read_expose(node, secrets, report)).collect();
     if let Some(extra) = exposures.get(MAX_EXPOSURES) {
         report
             .error(Code::Limit, &extra.call.at, format!("too many operations and tools: {}", exposures.len()))
@@ -57,7 +59,7 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
             return Vec::new();
         }
     };
-    fields.refuse(&["maxBinarySize", "location", "import", "from"]);
+    fields.refuse(&["maxBinarySize"]);
     fields.ignore(&["description", "tags", "display", "label"]);
     fields.ignore(&LISTENER);
     fields.finish();

@@ -1,30 +1,81 @@
 //! `binds`, and the templates through which a value is made of secrets.
 
-use crate::contract::{NAME_RULE, is_name};
+use crate::contract::{NAME_RULE, Origin, is_name};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of, wrong_type};
-use crate::document::model::Secrets;
+use crate::document::imports::is_import;
 use crate::document::report::Report;
+use crate::document::secrets::{Meaning, Secret, Secrets};
 use crate::document::template::{Piece, split_value};
 use crate::document::tree::{Kind, Node, Place, Placed};
 
 /// Reads binds, and adds their keys to the secrets.
 pub fn read_binds(binds: &[Node], secrets: &mut Secrets, report: &Report) {
-    for bind in binds {
+    for bind in binds.iter().filter(|bind| !is_import("binds", bind)) {
         let Some(mut fields) = Fields::of(bind, "a bind", report) else {
             continue;
         };
-        fields.refuse(&["location"]);
-        fields.ignore(&["description", "namespace", "keys"]);
-        let imported = fields.refuse(&["import", "from", "as"]);
-        if !imported && let Some(namespace) = fields.required_text("namespace", "a name, e.g. `env`") {
-            read_keys(&mut fields, namespace.value, secrets, report);
+        fields.ignore(&["description", "keys"]);
+        let location = fields.text("location").map(|location| read_location(&location, report));
+        if let Some(namespace) = fields.required_text("namespace", "a name, e.g. `env`") {
+            read_keys(&mut fields, namespace.value, location.as_ref(), secrets, report);
         }
         fields.finish();
     }
 }
 
-fn read_keys(fields: &mut Fields, namespace: &str, secrets: &mut Secrets, report: &Report) {
+/// Where all values of a bind are supposed to be.
+enum Location {
+    File(String),
+    Elsewhere,
+}
+
+impl Location {
+    fn origin(location: Option<&Self>, key: &str) -> Origin {
+        match location {
+            None => Origin::Env(key.to_owned()),
+            Some(Self::File(path)) => Origin::File { path: path.clone(), key: key.to_owned() },
+            Some(Self::Elsewhere) => Origin::Elsewhere,
+        }
+    }
+}
+
+/// The document doesn't get its way: the grant says where values are, and `airlock check` prints the grant that says the same.
+fn read_location(location: &Placed<&str>, report: &Report) -> Location {
+    const EXPECTED: &str = "a file, e.g. `file:///etc/airlock/secrets.yaml` or `file:///./secrets.yaml`";
+    if let Some(path) = location.value.strip_prefix("file://") {
+        let is_relative = |path: &&str| path.starts_with("./") || path.starts_with("../");
+        let path = path.strip_prefix('/').filter(is_relative).unwrap_or(path);
+        let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
+        if let Ok(decoded) = decoded
+            && (path.starts_with('/') || is_relative(&path))
+            && !decoded.contains(|c: char| c.is_control())
+        {
+            return Location::File(decoded.into_owned());
+        }
+    } else if location.value.contains("://") {
+        report
+            .warning(Code::ForeignBind, &location.at, format!("values aren't read from here: {}", location.value))
+            .expected(EXPECTED)
+            .hint(
+                "grant each value from where the host can read it: `secrets.KEY = { env = \"…\" }`, `{ file = \"…\" }` or \
+                 `{ credential = \"…\" }`",
+            );
+        return Location::Elsewhere;
+    }
+    report
+        .error(Code::InvalidValue, &location.at, format!("not a place of values: {}", location.value))
+        .expected(EXPECTED);
+    Location::Elsewhere
+}
+
+fn read_keys(
+    fields: &mut Fields,
+    namespace: &str,
+    location: Option<&Location>,
+    secrets: &mut Secrets,
+    report: &Report,
+) {
     let Some(keys) = fields.node("keys") else {
         fields.missing("keys").expected("a mapping, e.g. `API_KEY: API_KEY`");
         return;
@@ -34,14 +85,17 @@ fn read_keys(fields: &mut Fields, namespace: &str, secrets: &mut Secrets, report
         return;
     };
     for entry in entries {
-        text_of(&entry.value, report);
+        let Some(source) = text_of(&entry.value, report) else { continue };
+        let origin = Location::origin(location, source.value);
         let key = Placed { at: entry.key_at.clone(), value: entry.key.clone() };
-        let earlier = secrets.keys.iter().find(|(_, earlier)| earlier.value == key.value);
-        if let Some((_, earlier)) = earlier {
-            let what = format!("secret `{}`", key.value);
-            report.duplicate(Code::DuplicateName, &key.at, &what, &earlier.at);
+        let secret = Secret { namespace: namespace.to_owned(), key, origin };
+        let key = &secret.key;
+        let earlier = secrets.keys.iter().find(|earlier| earlier.qualified() == secret.qualified());
+        if let Some(earlier) = earlier {
+            let what = format!("secret `{}`", secret.qualified());
+            report.duplicate(Code::DuplicateName, &key.at, &what, &earlier.key.at);
         } else if is_name(&key.value) {
-            secrets.keys.push((namespace.to_owned(), key));
+            secrets.keys.push(secret);
         } else {
             report
                 .error(Code::InvalidName, &key.at, format!("secret can't have this name: {}", key.value))
@@ -87,19 +141,29 @@ pub fn read_text_with_secrets(text: &Placed<&str>, secrets: &Secrets, report: &R
     resolved.collect()
 }
 
-fn find_secret<'s>(variable: &str, at: &Place, secrets: &'s Secrets, report: &Report) -> Option<&'s str> {
-    let found = secrets.find(variable);
-    if found.is_none() {
-        let (namespace, key) = variable.rsplit_once('.').unwrap_or(("env", variable));
-        let known: Vec<String> = secrets.keys.iter().map(|(ns, key)| format!("{ns}.{}", key.value)).collect();
-        report
-            .error(Code::UnboundSecret, at, format!("secret isn't bound: {variable}"))
-            .expected(match known.is_empty() {
-                true => "a key of `binds`, of which there is none".to_owned(),
-                false => format!("one of: {}", known.join(", ")),
-            })
-            .hint(format!("add to `binds`: {{namespace: {namespace}, keys: {{{key}: {key}}}}}"))
-            .did_you_mean(variable, known.iter().map(String::as_str));
+fn find_secret(variable: &str, at: &Place, secrets: &Secrets, report: &Report) -> Option<String> {
+    match secrets.find(variable) {
+        Meaning::Secret(name) => return Some(name),
+        Meaning::Several(all) => {
+            report
+                .error(Code::AmbiguousSecret, at, format!("several binds have this key: {variable}"))
+                .expected(format!("one of: {}", all.join(", ")))
+                .hint(format!("write it with its namespace, e.g. `{{{{{}}}}}`", all[0]));
+        }
+        Meaning::Nothing => report_unbound(variable, at, secrets, report),
     }
-    found
+    None
+}
+
+fn report_unbound(variable: &str, at: &Place, secrets: &Secrets, report: &Report) {
+    let (namespace, key) = variable.rsplit_once('.').unwrap_or(("env", variable));
+    let known: Vec<String> = secrets.keys.iter().map(Secret::qualified).collect();
+    report
+        .error(Code::UnboundSecret, at, format!("secret isn't bound: {variable}"))
+        .expected(match known.is_empty() {
+            true => "a key of `binds`, of which there is none".to_owned(),
+            false => format!("one of: {}", known.join(", ")),
+        })
+        .hint(format!("add to `binds`: {{namespace: {namespace}, keys: {{{key}: {key}}}}}"))
+        .did_you_mean(variable, known.iter().map(String::as_str));
 }

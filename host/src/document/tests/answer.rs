@@ -55,9 +55,7 @@ fn what_is_not_supported_yet_is_said() {
     let rest = "capability.exposes[0]";
     let mcp = "capability.exposes[1]";
     for (from, to, place) in [
-        ("    keys:", "    location: file:///x\n    keys:", "7:5 binds[0].location"),
         ("capability:", "aggregates: []\ncapability:", "9:1 aggregates"),
-        ("capability:", "consumes: []\ncapability:", "9:1 consumes"),
         ("  exposes:", "  aggregates: []\n  exposes:", "30:3 capability.aggregates"),
         ("      authentication: {type", "      tunnel: {}\n      authentication: {type", &format!("14:7 {api}.tunnel")),
         ("type: http", "type: grpc", &format!("11:13 {api}.type")),
@@ -86,23 +84,4 @@ fn what_is_not_supported_yet_is_said() {
     ] {
         check(&[(from, to)], &[&format!("error AL009 {place}")]);
     }
-}
-
-#[test]
-fn imports_and_keyed_maps_are_not_supported_yet() {
-    let source =
-        "ikanos: 1.0.0-beta5\ncapability:\n  consumes:\n    users: {baseUri: https://a.b}\n  exposes:\n    rest: {}\n";
-    assert_eq!(
-        diagnose(source, Mode::Tolerant),
-        ["error AL009 3:3 capability.consumes", "error AL009 5:3 capability.exposes"]
-    );
-    let source = "naftiko: 1.0.0-alpha2\ncapability:\n  consumes:\n    - {location: ./a.yaml, import: users}\n  exposes:\n    - {type: control}\n";
-    assert_eq!(
-        diagnose(source, Mode::Tolerant),
-        [
-            "error AL009 4:8 capability.consumes[0].location",
-            "error AL009 4:28 capability.consumes[0].import",
-            "error AL009 6:14 capability.exposes[0].type"
-        ]
-    );
 }

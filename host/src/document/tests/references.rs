@@ -52,7 +52,7 @@ fn names_stand_once() {
         ),
         (
             "API_KEY: UPSTREAM_KEY",
-            "API_KEY: A\n  - namespace: other\n    keys:\n      API_KEY: B",
+            "API_KEY: A\n  - namespace: env\n    keys:\n      API_KEY: B",
             "error AL021 11:7 binds[1].keys.API_KEY",
         ),
     ]);

@@ -1,0 +1,163 @@
+//! Imports from other files.
+
+use super::*;
+use crate::document::{Files, compile_with, is_shared, wanted};
+
+/// What the base document consumes, in a file of its own, with a bind.
+const SHARED: &str = r#"ikanos: 1.0.0-beta5
+binds:
+  - {namespace: env, keys: {API_KEY: UPSTREAM_KEY}}
+consumes:
+  - namespace: people
+    baseUri: https://api.example.com/v1
+    authentication: {type: bearer, token: "{{env.API_KEY}}"}
+    resources:
+      user:
+        path: /orgs/{orgId}/users/{id}
+        operations:
+          get:
+            method: GET
+            inputParameters: {orgId: {in: path}, id: {in: path}}
+  - {from: ./third.yaml, import: other}
+exposes:
+  - {type: rest, namespace: api, resources: {r: {path: /r, operations: {get-r: {method: GET, call: users.get}}}}}
+"#;
+
+/// A document that takes everything from there; `@` is more of the import.
+fn importing(import: &str) -> String {
+    format!(
+        "naftiko: 1.0.0-alpha2\ninfo: {{label: Users}}\nbinds:\n  - {{from: shared.yaml, import: env}}\ncapability:\n  consumes:\n    - {{{import}}}\n  \
+         exposes:\n    - type: mcp\n      namespace: m\n      tools: [{{name: get, call: users.get}}]\n"
+    )
+}
+
+fn with(source: &str, shared: &str) -> Result<Compiled, Vec<Diagnostic>> {
+    let files = Files::from([("shared.yaml".to_owned(), Ok(shared.to_owned()))]);
+    compile_with(source, &files, Mode::Strict)
+}
+
+/// The diagnostics in short, each with its file.
+fn problems(source: &str, shared: &str) -> Vec<String> {
+    let told = match with(source, shared) {
+        Ok(compiled) => compiled.warnings,
+        Err(diagnostics) => diagnostics,
+    };
+    told.iter().map(|it| format!("{} {}", it.file.as_deref().unwrap_or("-"), short(it))).collect()
+}
+
+#[test]
+fn an_import_is_what_it_stands_for() {
+    for import in [
+        "from: ./shared.yaml, import: people, as: users",
+        "location: 'file:///./shared.yaml', import: people, as: users, description: d",
+    ] {
+        let compiled = with(&importing(import), SHARED).unwrap_or_else(|e| panic!("{e:?}"));
+        let (_, request) = find(&compiled.plan, "get");
+        assert_eq!(request.authority, "api.example.com");
+        assert_eq!(compiled.plan.description.upstreams[0].credentials[0].value, "Bearer {{API_KEY}}");
+        assert_eq!(compiled.origins[0].0, "API_KEY");
+    }
+    let keyed = importing("x").replace("    - {x}\n", "    users: {from: shared.yaml, import: people}\n");
+    with(&keyed, SHARED).unwrap_or_else(|e| panic!("{e:?}"));
+    let exposes = importing("from: shared.yaml, import: people, as: users")
+        .replace("    - type: mcp", "    - {from: shared.yaml, import: api}\n    - type: mcp");
+    let compiled = with(&exposes, SHARED).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(compiled.plan.description.operations[0].name, "get-r");
+    assert_eq!(wanted(&exposes), ["shared.yaml"]);
+}
+
+#[test]
+fn several_apis_are_called_by_their_namespaces() {
+    let both = importing("from: shared.yaml, import: people, as: users}\n    - {from: shared.yaml, import: people")
+        .replace("[{name: get,", "[{name: other, call: people.get}, {name: get,");
+    let compiled = with(&both, SHARED).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(compiled.plan.description.upstreams.len(), 2);
+    let twice =
+        importing("from: shared.yaml, import: people, as: users}\n    - {from: shared.yaml, import: people, as: users");
+    let [told] = with(&twice, SHARED).unwrap_err().try_into().unwrap();
+    assert_eq!(told.message, "namespace `users` stands twice, in lines 7 and 8");
+    let mixed = importing(
+        "from: shared.yaml, import: people}\n    - {namespace: people, baseUri: https://a.example, resources: []",
+    );
+    let told = with(&mixed, SHARED).unwrap_err();
+    let told = told.iter().find(|it| it.message.contains("stands twice")).unwrap();
+    assert_eq!(told.message, "namespace `people` stands twice, in line 5 of shared.yaml and line 8");
+}
+
+#[test]
+fn imports_that_cannot_be_followed() {
+    let at = |column: usize, code: &str| format!("- error {code} 7:{column} capability.consumes[0]");
+    for (import, expected) in [
+        ("from: ../shared.yaml, import: people", at(14, "AL050") + ".from"),
+        ("from: /etc/shared.yaml, import: people", at(14, "AL050") + ".from"),
+        ("from: 'https://a.example/s.yaml', import: people", at(14, "AL050") + ".from"),
+        ("from: none.yaml, import: people", at(14, "AL050") + ".from"),
+        ("from: shared.yaml, import: poeple", at(35, "AL023") + ".import"),
+        ("from: shared.yaml, import: api", at(35, "AL023") + ".import"),
+        ("from: shared.yaml, import: other", at(35, "AL050") + ".import"),
+        ("from: shared.yaml", at(7, "AL005")),
+        ("import: people", at(7, "AL005")),
+        ("from: shared.yaml, import: people, to: users", at(43, "AL004") + ".to"),
+    ] {
+        let told = problems(&importing(import), SHARED);
+        assert!(told.contains(&expected), "{import}: {told:?}");
+    }
+    let hint = with(&importing("from: shared.yaml, import: poeple"), SHARED).unwrap_err()[0].hint.clone();
+    assert_eq!(hint.as_deref(), Some("did you mean `people`?"));
+}
+
+#[test]
+fn what_is_wrong_in_the_other_file_is_told_with_its_name() {
+    let source = importing("from: shared.yaml, import: people, as: users");
+    for (from, to, expected) in [
+        (
+            "method: GET",
+            "method: FETCH",
+            "shared.yaml error AL007 13:21 consumes[0].resources.user.operations.get.method",
+        ),
+        ("https://api", "ftp://api", "shared.yaml error AL031 6:14 consumes[0].baseUri"),
+        ("{{env.API_KEY}}", "{{env.API_KEYS}}", "shared.yaml error AL040 7:43 consumes[0].authentication.token"),
+        ("1.0.0-beta5", "7.0.0", "shared.yaml error AL008 1:9 ikanos"),
+        ("exposes:", "exposes: [", "shared.yaml error AL001 17:"),
+    ] {
+        let told = problems(&source, &SHARED.replacen(from, to, 1));
+        assert!(told.iter().any(|it| it.starts_with(expected)), "{to}: {told:?}");
+    }
+}
+
+#[test]
+fn imports_are_bounded() {
+    let entry = "    - {from: shared.yaml, import: people}\n";
+    let resource = "      {p: {in: path, description: x}},\n".repeat(1_500);
+    let large =
+        SHARED.replacen("    resources:\n", &format!("    inputParameters: [\n{resource}      ]\n    resources:\n"), 1);
+    let many = importing("from: shared.yaml, import: people").replacen(
+        "  exposes",
+        &format!("{}  exposes", entry.repeat(300)),
+        1,
+    );
+    let told = problems(&many, &large);
+    assert!(told.iter().any(|it| it.contains("error AL002") && it.ends_with(".import")), "{:?}", &told[..5]);
+    let files: String = (0..40).map(|n| format!("    - {{from: {n}.yaml, import: people}}\n")).collect();
+    let many = importing("from: shared.yaml, import: people").replacen("  exposes", &format!("{files}  exposes"), 1);
+    assert_eq!(wanted(&many).len(), 32);
+    assert!(problems(&many, SHARED).iter().any(|it| it.contains("error AL002")));
+}
+
+#[test]
+fn a_file_of_parts_is_no_capability() {
+    assert!(is_shared(SHARED));
+    for source in [BASE, "ikanos: 1.0.0-beta5", "", "consumes: ["] {
+        assert!(!is_shared(source), "{source}");
+    }
+    // What it imports itself can't be imported from it.
+    assert_eq!(diagnose(SHARED, Mode::Tolerant), ["error AL051 1:1 ", "error AL050 15:5 consumes[1]"]);
+    let wrong = "ikanos: 1.0.0-beta5\nconsumes: [{baseUri: x}, 12]\nexpose: []\n";
+    let expected = [
+        "error AL051 1:1 ",
+        "error AL005 2:12 consumes[0]",
+        "error AL006 2:26 consumes[1]",
+        "warning AL004 3:1 expose",
+    ];
+    assert_eq!(diagnose(wrong, Mode::Tolerant), expected);
+}
