@@ -130,3 +130,17 @@ async fn check_prints_the_grant_that_says_what_the_document_supposes() {
     fs::write(shell.path("things.yaml"), THINGS.replace("./shared/", "../shared/")).expect("written");
     shell.run(&["check", "things.yaml"]).await.check(1, &[], &["things.yaml:9:15: error[AL050]", "outside"]);
 }
+
+#[tokio::test]
+async fn migrate_writes_the_newest_shape() {
+    let old = crate::hot_load::document(BASE, "1").replace("naftiko:", "# Kept.\nnaftiko:");
+    let shell = Shell::new().file("old.yaml", &old).file("broken.yaml", old.replace("method: GET", "method: FETCH"));
+    let said = shell.run(&["migrate", "old.yaml"]).await;
+    said.check(0, &["# Kept.\nikanos: 1.0.0-beta5", "      thing:\n", "        getthing:\n"], &[]);
+    shell.run(&["migrate", "old.yaml", "-o", "new.yaml"]).await.check(0, &[], &[]);
+    assert_eq!(fs::read_to_string(shell.path("new.yaml")).expect("a file"), said.out);
+    let operations = |out: &str| out.lines().find(|line| line.contains("GET /v1/thing")).map(str::to_owned);
+    let [before, after] = [shell.run(&["check", "old.yaml"]).await, shell.run(&["check", "new.yaml"]).await];
+    assert_eq!(operations(&before.out), operations(&after.out));
+    shell.run(&["migrate", "broken.yaml"]).await.check(1, &[], &["broken.yaml:", "AL007", "mend it"]);
+}

@@ -7,6 +7,7 @@ mod demo;
 mod key;
 mod log;
 mod mcp;
+mod migrate;
 mod serve;
 
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -66,6 +67,11 @@ enum Verb {
   airlock check m3ter-orgusers.yaml
   airlock check --strict plugins.d/*")]
     Check(Check),
+    /// Write a capability document in the newest shape of the format
+    #[command(after_help = "Examples:
+  airlock migrate m3ter-orgusers.yaml
+  airlock migrate m3ter-orgusers.yaml -o m3ter-orgusers.yaml")]
+    Migrate(Migrate),
     /// Call one operation of a document or component
     #[command(after_help = "Examples:
   airlock call m3ter-orgusers.yaml listorgusers --arg orgId=3c9f1d52 --arg pageSize=10
@@ -137,6 +143,15 @@ struct Build {
     /// The document
     file: PathBuf,
     /// The component to write; the document's name with `.wasm` where none is named
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Migrate {
+    /// The document
+    file: PathBuf,
+    /// The file to write, which may be the document; standard output where none is named
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -263,6 +278,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             Verb::Demo(addresses) => demo::run(addresses).await,
             Verb::Build(args) => build::run(args).await,
             Verb::Check(args) => check::run(args).await,
+            Verb::Migrate(args) => migrate::run(args),
             Verb::Call(args) => call::run(args).await,
             Verb::Mcp(args) => mcp::run(args).await,
             Verb::Completions { .. } | Verb::Key(_) => unreachable!("done above"),

@@ -13,6 +13,7 @@ mod fields;
 mod imports;
 mod inputs;
 mod link;
+mod migrate;
 mod model;
 mod names;
 mod read;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use imports::Files;
+pub use migrate::{Migrated, migrate};
 pub(crate) use report::nearest;
 pub use tree::MAX_SOURCE_BYTES;
 

@@ -5,6 +5,7 @@ mod audience;
 mod corpora;
 mod imports;
 mod inputs;
+mod migrate;
 mod operations;
 mod reading;
 mod references;

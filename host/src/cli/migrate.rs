@@ -1,0 +1,35 @@
+//! `airlock migrate`: a document in the newest shape of the format, its comments and everything else as they were.
+
+use super::{CliError, Migrate, build, check};
+use crate::{
+    component::Source,
+    document::{self, Files, Migrated},
+};
+
+pub(super) fn run(args: Migrate) -> Result<(), CliError> {
+    let name = args.file.display();
+    let (text, files) = match check::read(&args.file)? {
+        Source::Document { text, files } => (text, files),
+        Source::Shared(text) => (text, Files::default()),
+        Source::Component(_) => return Err(CliError::Usage(format!("{name}: is a component; expected a document"))),
+    };
+    let Migrated { text, kept } = document::migrate(&text, &files).map_err(|diagnostics| {
+        for diagnostic in &diagnostics {
+            eprintln!("{}", check::render(diagnostic, &args.file, &text, &files));
+        }
+        CliError::Checked(match diagnostics.is_empty() {
+            true => format!("{name}: no way was found to write it anew that keeps what it means; nothing is written"),
+            false => format!("{name}: not a usable document; mend it before it is migrated"),
+        })
+    })?;
+    for (line, reason) in kept {
+        eprintln!("{name}:{line}: stays a list: {reason}");
+    }
+    match args.output {
+        Some(output) => build::write(&output, text.as_bytes()),
+        None => {
+            print!("{text}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! An older document in the newest shape of the format: sections keyed by name, today's names of keys, today's version.
+//!
+//! It changes the text where the shape wants it, so comments, quotes, line breaks and the order of everything stay. A list that
+//! can't be keyed stays a list, which later releases of Airlock read as well. Whatever becomes of the text, it means the same: that
+//! is checked.
+
+mod edits;
+mod marks;
+
+use std::collections::HashSet;
+
+use edits::Edits;
+use granit_parser::StructureStyle;
+use marks::{Kind, Mark};
+
+use super::imports::is_shared;
+use super::names::free_name;
+use super::shape::{PARTS, SECTIONS};
+use super::{Diagnostic, Files, Mode, compile_with, parse};
+
+/// The version of what is written.
+const NEWEST: &str = "1.0.0-beta5";
+
+/// A migrated document.
+#[derive(Debug)]
+pub struct Migrated {
+    /// Its text.
+    pub text: String,
+    /// What stayed in the older shape, and why, with the line in the original.
+    pub kept: Vec<(usize, String)>,
+}
+
+/// What becomes of items without a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unnamed {
+    /// They get the name by which they go in the plan anyway.
+    Named,
+    /// Their list stays as it is.
+    Kept,
+}
+
+/// Migrates a document. The error holds what is wrong with it; it is empty if no way was found that keeps what the document means.
+pub fn migrate(source: &str, files: &Files) -> Result<Migrated, Vec<Diagnostic>> {
+    let meant = compile_with(source, files, Mode::Tolerant);
+    if let Err(diagnostics) = &meant
+        && !parse(source, &Default::default()).is_some_and(|root| is_shared(&root))
+    {
+        return Err(diagnostics.clone());
+    }
+    let same = |migrated: &Migrated| match (&meant, compile_with(&migrated.text, files, Mode::Tolerant)) {
+        (Ok(meant), Ok(compiled)) => meant.plan == compiled.plan && meant.origins == compiled.origins,
+        (Err(meant), Err(told)) => meant.len() == told.len(),
+        _ => false,
+    };
+    let ways = [Unnamed::Named, Unnamed::Kept].into_iter();
+    let mut found = ways.filter_map(|unnamed| rewrite(source, unnamed)).filter(same);
+    found.next().ok_or_else(Vec::new)
+}
+
+fn rewrite(source: &str, unnamed: Unnamed) -> Option<Migrated> {
+    let root = marks::read(source)?;
+    let mut migration = Migration { edits: Edits::of(source), kept: Vec::new(), unnamed };
+    migration.root(&root);
+    Some(Migrated { text: migration.edits.apply(), kept: migration.kept })
+}
+
+struct Migration<'t> {
+    edits: Edits<'t>,
+    kept: Vec<(usize, String)>,
+    unnamed: Unnamed,
+}
+
+/// A section of named items, and the lines that it may move.
+struct Section<'m> {
+    key: &'m Mark,
+    list: &'m Mark,
+    end: usize,
+}
+
+impl Migration<'_> {
+    fn root(&mut self, root: &Mark) {
+        self.version(root);
+        if let Some((_, info)) = root.entry("info") {
+            let old = if info.entry("label").is_some() { "label" } else { "title" };
+            self.rename(info, old, "display");
+        }
+        let end = self.edits.text().split('\n').count();
+        self.parts(root, end);
+        for (value, end) in
+            values(root, end).filter(|(key, ..)| *key == "capability").map(|(_, _, value, end)| (value, end))
+        {
+            self.parts(value, end);
+        }
+    }
+
+    fn version(&mut self, root: &Mark) {
+        let entry = root.entry("naftiko").or_else(|| root.entry("ikanos"));
+        let Some((key, version)) = entry else { return };
+        self.edits.replace(key.bytes.clone(), quoted_as(&self.edits.text()[key.bytes.clone()], "ikanos"));
+        self.edits.replace(version.bytes.clone(), quoted_as(&self.edits.text()[version.bytes.clone()], NEWEST));
+    }
+
+    /// The lists of parts stay lists.
+    fn parts(&mut self, owner: &Mark, end: usize) {
+        for (key, _, list, end) in values(owner, end).filter(|(key, ..)| PARTS.contains(key)) {
+            for (index, item) in list.items().iter().enumerate() {
+                let end = list.items().get(index + 1).map_or(end, |next| next.line);
+                if key == "consumes" && item.entry("import").is_some() {
+                    self.rename(item, "location", "from");
+                }
+                self.sections(item, end);
+            }
+        }
+    }
+
+    fn sections(&mut self, owner: &Mark, end: usize) {
+        self.rename(owner, "label", "display");
+        self.rename(owner, "functions", "flows");
+        for (name, key, value, end) in values(owner, end) {
+            if name == "mappings" {
+                value.items().iter().for_each(|mapping| self.rename(mapping, "targetName", "target"));
+            }
+            // What is made of the one answer of a call has no name.
+            let is_shape = name == "outputParameters" && ["call", "ref"].iter().any(|key| owner.entry(key).is_some());
+            if !SECTIONS.contains(&name) || is_shape {
+                continue;
+            }
+            match &value.kind {
+                Kind::List(style, items) if !value.is_shared => {
+                    self.section(*style, items, name, &Section { key, list: value, end });
+                }
+                Kind::Mapping(..) => values(value, end).for_each(|(_, _, item, end)| self.sections(item, end)),
+                _ => self.keep(value, format!("{name} is an alias, or others are an alias of it")),
+            }
+        }
+    }
+
+    fn section(&mut self, style: StructureStyle, items: &[Mark], name: &str, section: &Section) {
+        for (index, item) in items.iter().enumerate() {
+            let end = items.get(index + 1).map_or(section.end, |next| next.line);
+            self.sections(item, end);
+        }
+        match self.names(items, name) {
+            Err(reason) => self.keep(section.list, reason),
+            Ok(names) if style == StructureStyle::Flow => self.key_flow(section.list, items, &names),
+            Ok(names) => self.key_block(section, items, &names),
+        }
+    }
+
+    /// The name of each item as it is to be written, or why the list has to stay.
+    fn names(&self, items: &[Mark], section: &str) -> Result<Vec<String>, String> {
+        let mut taken = HashSet::new();
+        let mut names = Vec::new();
+        for item in items {
+            let Kind::Mapping(style, _) = &item.kind else {
+                return Err(format!("an item of {section} is no mapping"));
+            };
+            if item.is_shared {
+                return Err(format!("an item of {section} is an alias, or others are an alias of it"));
+            }
+            if *style == StructureStyle::Block && self.dash(item).is_none() {
+                return Err(format!("an item of {section} begins below its dash"));
+            }
+            let is_resource = section == "resources" && item.entry("uri").is_none();
+            let own = item.entry("name").filter(|(_, name)| !name.is_shared).and_then(|(_, name)| {
+                let written = &self.edits.text()[name.bytes.clone()];
+                let is_line = !written.contains('\n') && !written.is_empty();
+                Some((name.as_str()?.to_owned(), written.trim().to_owned())).filter(|_| is_line)
+            });
+            // The name of a REST resource means nothing: another one does as well.
+            let own = own.filter(|(name, _)| !is_resource || !taken.contains(name));
+            let (name, written) = match own.or_else(|| self.made(item, section, &taken)) {
+                Some(named) => named,
+                None => return Err(format!("an item of {section} has no name")),
+            };
+            if !taken.insert(name.clone()) {
+                return Err(format!("two items of {section} have one name: {name}"));
+            }
+            names.push(written);
+        }
+        Ok(names)
+    }
+
+    /// A name for an item that has none: of a resource after its path, of an operation after what it calls.
+    fn made(&self, item: &Mark, section: &str, taken: &HashSet<String>) -> Option<(String, String)> {
+        if self.unnamed == Unnamed::Kept || (section != "resources" && item.entry("name").is_some()) {
+            return None;
+        }
+        let basis = match section {
+            "resources" => slug(item.entry("path")?.1.as_str()?),
+            "operations" => {
+                item.entry("call").or_else(|| item.entry("ref"))?.1.as_str()?.rsplit('.').next()?.to_owned()
+            }
+            _ => return None,
+        };
+        let name = free_name(&basis, |name| taken.contains(name));
+        let is_json = self.edits.text().trim_start().starts_with('{');
+        let written = if is_json { format!("\"{name}\"") } else { name.clone() };
+        Some((name, written))
+    }
+
+    /// `[{name: a, …}, …]` -> `{a: {…}, …}`
+    fn key_flow(&mut self, list: &Mark, items: &[Mark], names: &[String]) {
+        self.edits.replace(list.bytes.start..list.bytes.start + 1, "{");
+        self.edits.replace(list.bytes.end - 1..list.bytes.end, "}");
+        for (item, name) in items.iter().zip(names) {
+            self.edits.replace(item.bytes.start..item.bytes.start, format!("{name}: "));
+            self.remove_name(item);
+        }
+    }
+
+    /// `- name: a` and what is below -> `a:` and what is below. A list may stand as far to the left as its key, a mapping may not.
+    fn key_block(&mut self, section: &Section, items: &[Mark], names: &[String]) {
+        let Some(first) = items.first() else { return };
+        let Some(dash) = self.dash(first) else { return };
+        if self.column(dash) <= section.key.column {
+            let end = self.last_line(first.line, section.end, section.key.column);
+            self.edits.indent(first.line..end);
+        }
+        for (item, name) in items.iter().zip(names) {
+            let Some(dash) = self.dash(item) else { continue };
+            match (&item.kind, item.entries().first()) {
+                (Kind::Mapping(StructureStyle::Block, _), Some((key, value))) if key.as_str() == Some("name") => {
+                    self.edits.replace(dash..value.bytes.end, format!("{name}:"));
+                }
+                (Kind::Mapping(StructureStyle::Block, _), _) => {
+                    let margin = " ".repeat(item.column);
+                    self.edits.replace(dash..item.bytes.start, format!("{name}:\n{margin}"));
+                    self.remove_name(item);
+                }
+                _ => {
+                    self.edits.replace(dash..item.bytes.start, format!("{name}: "));
+                    self.remove_name(item);
+                }
+            }
+        }
+    }
+
+    fn remove_name(&mut self, item: &Mark) {
+        let Kind::Mapping(style, entries) = &item.kind else { return };
+        let Some(index) = entries.iter().position(|(key, _)| key.as_str() == Some("name")) else { return };
+        let (key, value) = &entries[index];
+        let bytes = match (style, entries.get(index + 1), index) {
+            (StructureStyle::Flow, Some((next, _)), _) => key.bytes.start..next.bytes.start,
+            (StructureStyle::Flow, None, 1..) => entries[index - 1].1.bytes.end..value.bytes.end,
+            _ => key.bytes.start..value.bytes.end,
+        };
+        match style {
+            StructureStyle::Flow => self.edits.replace(bytes, ""),
+            StructureStyle::Block => self.edits.remove(bytes),
+        }
+    }
+
+    /// Gives a key its new name, unless that is taken.
+    fn rename(&mut self, owner: &Mark, old: &str, new: &str) {
+        if let Some((key, _)) = owner.entry(old).filter(|_| owner.entry(new).is_none() && !owner.is_shared) {
+            self.edits.replace(key.bytes.clone(), quoted_as(&self.edits.text()[key.bytes.clone()], new));
+        }
+    }
+
+    fn keep(&mut self, list: &Mark, reason: String) {
+        self.kept.push((list.line + 1, reason));
+    }
+
+    /// Where the dash of an item is, if it is on the item's line.
+    fn dash(&self, item: &Mark) -> Option<usize> {
+        let before = &self.edits.text()[..item.bytes.start];
+        let dash = before.trim_end_matches(' ');
+        dash.ends_with('-').then(|| dash.len() - 1)
+    }
+
+    /// How many characters are before it in its line.
+    fn column(&self, at: usize) -> usize {
+        let before = &self.edits.text()[..at];
+        before.rsplit('\n').next().unwrap_or_default().chars().count()
+    }
+
+    /// The line after the last one that belongs to a block: comments and empty lines in front of what comes next belong there.
+    fn last_line(&self, start: usize, end: usize, column: usize) -> usize {
+        let lines: Vec<&str> = self.edits.text().split('\n').collect();
+        let is_next = |line: &str| {
+            let rest = line.trim_start();
+            rest.is_empty() || (rest.starts_with('#') && line.len() - rest.len() <= column)
+        };
+        (start..end).rev().find(|line| !is_next(lines[*line])).map_or(end, |last| last + 1)
+    }
+}
+
+/// The entries of a mapping: key, its mark, the value, and the line at which the next one begins.
+fn values(owner: &Mark, end: usize) -> impl Iterator<Item = (&str, &Mark, &Mark, usize)> {
+    let entries = owner.entries();
+    entries.iter().enumerate().filter_map(move |(index, (key, value))| {
+        let end = entries.get(index + 1).map_or(end, |(next, _)| next.line);
+        Some((key.as_str()?, key, value, end))
+    })
+}
+
+/// A word in the quotes of another one.
+fn quoted_as(written: &str, word: &str) -> String {
+    match written.chars().next() {
+        Some(quote @ ('"' | '\'')) => format!("{quote}{word}{quote}"),
+        _ => word.to_owned(),
+    }
+}
+
+/// The words of a path.
+fn slug(path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    match words.collect::<Vec<_>>().join("-") {
+        words if words.is_empty() => "root".to_owned(),
+        words => words,
+    }
+}
