@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match airlock::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            airlock::cli::complain(format_args!("error: {error}"));
             error.exit_code()
         }
     }

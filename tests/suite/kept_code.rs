@@ -8,6 +8,7 @@ use std::{
 
 use airlock::{
     component::{Loader, Source},
+    document::Files,
     sandbox::Sandbox,
 };
 
@@ -85,7 +86,7 @@ async fn the_same_source_becomes_the_same_bytes() {
     let mut made = Vec::new();
     for _ in 0..2 {
         let loader = Loader::new(std::sync::Arc::new(Sandbox::new().expect("an engine")));
-        made.push(loader.component(Source::Document(METAL.to_owned())).await.expect("a document"));
+        made.push(loader.component(Source::Document { text: METAL.to_owned(), files: Files::default() }).await.expect("a document"));
     }
     assert!(made[0] == made[1], "{} and {} bytes", made[0].len(), made[1].len());
     let component = Source::Component(fixture::HOSTILE.to_vec());

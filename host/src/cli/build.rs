@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use super::{Build, CliError, check};
+use super::{Build, CliError, check, terminal};
 use crate::component::{Loader, Source};
 
 pub(super) async fn run(args: Build) -> Result<(), CliError> {
@@ -10,12 +10,12 @@ pub(super) async fn run(args: Build) -> Result<(), CliError> {
     if matches!(source, Source::Component(_)) {
         return Err(CliError::Usage(format!("{}: is a component already; expected a document", args.file.display())));
     }
-    check::document(&args.file, &source, check::Strictness::Tolerant)?;
+    check::document(&args.file, &source)?;
     let loader = Loader::new(Arc::new(check::sandbox()?));
     let wasm = loader.component(source).await.map_err(|reason| check::load_error(&args.file, reason))?;
     let output = args.output.unwrap_or_else(|| args.file.with_extension("wasm"));
     write(&output, &wasm)?;
-    println!("{}: {} bytes", output.display(), wasm.len());
+    terminal::say(format_args!("{}: {} bytes", output.display(), wasm.len()));
     Ok(())
 }
 

@@ -1,14 +1,11 @@
 //! `airlock call`: one operation, by the same way as REST and MCP, its answer on standard output.
 
-use std::{
-    io::{self, Write},
-    sync::Arc,
-};
+use std::{io::Write, sync::Arc};
 
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
-use super::{Call, CliError, check, config, plugin_name};
+use super::{Call, CliError, check, config, plugin_name, terminal};
 use crate::{
     app,
     caller::{Caller, Door},
@@ -51,7 +48,7 @@ fn told(failure: Failure, operation: &OperationRef, consent: Consent) -> CliErro
 
 async fn load(args: &Call) -> Result<Plugin, CliError> {
     let source = check::read(&args.file)?;
-    check::document(&args.file, &source, check::Strictness::Tolerant)?;
+    check::document(&args.file, &source)?;
     let config = config(args.config.clone())?;
     let name = plugin_name(&args.file);
     let loader = Loader::new(Arc::new(app::sandbox(config.cache.as_deref())?));
@@ -116,7 +113,7 @@ fn value(schema: &Value, name: &str, text: &str) -> Result<Value, CliError> {
 }
 
 async fn print(reply: Reply) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::out();
     let failed = |e| CliError::io("standard output", e);
     match reply {
         Reply::Structured(json) => writeln!(out, "{}", json.text).map_err(failed),

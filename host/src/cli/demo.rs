@@ -1,6 +1,6 @@
 //! `airlock demo`: everything at once on loopback, and what to type next.
 
-use super::{Addresses, CliError, serve};
+use super::{Addresses, CliError, serve, terminal::say};
 use crate::demo::{Demo, m3ter};
 
 pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
@@ -8,17 +8,17 @@ pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
     let mut config = demo.config()?;
     addresses.apply_to(&mut config);
     let host = serve::start(config).await?;
-    println!("{}", serve::addresses(&host));
-    println!("plugins  {}  (edit a file: the change takes effect at once)", demo.plugins().display());
-    println!("config   {}  (for airlock mcp and airlock call)", demo.config_file().display());
-    println!("\nTry it:");
+    say(serve::addresses(&host));
+    say(format_args!("plugins  {}  (edit a file: the change takes effect at once)", demo.plugins().display()));
+    say(format_args!("config   {}  (for airlock mcp and airlock call)", demo.config_file().display()));
+    say("\nTry it:");
     let organization = m3ter::ORGANIZATION;
-    println!("  curl 'http://{}/v1/organizations/{organization}/users?pageSize=2'", host.rest);
-    println!("  curl 'http://{}/v1/user?include=default_project_id'", host.rest);
-    println!(
+    say(format_args!("  curl 'http://{}/v1/organizations/{organization}/users?pageSize=2'", host.rest));
+    say(format_args!("  curl 'http://{}/v1/user?include=default_project_id'", host.rest));
+    say(format_args!(
         "  npx @modelcontextprotocol/inspector --cli http://{}/mcp --transport http --method tools/list",
         host.mcp
-    );
-    println!("\nCtrl-C stops it.");
+    ));
+    say("\nCtrl-C stops it.");
     serve::stop_on_signal(host).await
 }

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::CliError;
+use super::{CliError, terminal};
 use crate::callers::NewKey;
 use crate::config::caller_name;
 
@@ -14,11 +14,11 @@ pub(super) fn new(name: &str) -> Result<(), CliError> {
     }
     let no_random = || CliError::io("a new key", io::Error::other("the machine gives no random bytes"));
     let key = NewKey::random().ok_or_else(no_random)?;
-    eprintln!(
+    terminal::complain(format_args!(
         "The key of {name}, shown this once:\n\n  {}\n\nWhat the host needs of it, for airlock.toml:\n",
         key.reveal()
-    );
-    println!("{}", lines(name, &key));
+    ));
+    terminal::say(lines(name, &key));
     Ok(())
 }
 

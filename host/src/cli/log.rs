@@ -4,12 +4,13 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, IsTerminal},
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use anstream::{AutoStream, ColorChoice};
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
 use tracing_subscriber::{
@@ -53,7 +54,7 @@ pub(super) fn default_filter(verb: &Verb) -> &'static str {
 pub(super) fn start(log: &Log, default: &str) -> Result<(), CliError> {
     let directives = log.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(directives).map_err(|e| CliError::Usage(format!("--log {directives:?}: {e}")))?;
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never);
     let lines = match log.log_format {
         Format::Text => lines.with_filter(filter).boxed(),
         Format::Json => lines.json().with_filter(filter).boxed(),

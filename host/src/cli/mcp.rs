@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, Mcp, check, config, serve::signalled};
+use super::{CliError, Mcp, check, config, serve::signalled, terminal};
 use crate::{
     app::{self, StartError},
     catalog::{Catalog, FileState, Folder, Places},
@@ -58,7 +58,7 @@ fn refuse_failed(folder: &Folder) -> Result<(), CliError> {
     let mut failed = 0;
     for file in &files {
         if let FileState::Failed(reason) = &file.state {
-            eprintln!("{}: {reason}", file.file);
+            terminal::complain(format_args!("{}: {reason}", file.file));
             failed += 1;
         }
     }

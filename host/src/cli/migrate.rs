@@ -1,6 +1,6 @@
 //! `airlock migrate`: a document in the newest shape of the format, its comments and everything else as they were.
 
-use super::{CliError, Migrate, build, check};
+use super::{CliError, Migrate, build, check, terminal};
 use crate::{
     component::Source,
     document::{self, Files, Migrated},
@@ -15,7 +15,7 @@ pub(super) fn run(args: Migrate) -> Result<(), CliError> {
     };
     let Migrated { text, kept } = document::migrate(&text, &files).map_err(|diagnostics| {
         for diagnostic in &diagnostics {
-            eprintln!("{}", check::render(diagnostic, &args.file, &text, &files));
+            check::human::print_diagnostic(diagnostic, &args.file, &text, &files);
         }
         CliError::Checked(match diagnostics.is_empty() {
             true => format!("{name}: no way was found to write it anew that keeps what it means; nothing is written"),
@@ -23,12 +23,12 @@ pub(super) fn run(args: Migrate) -> Result<(), CliError> {
         })
     })?;
     for (line, reason) in kept {
-        eprintln!("{name}:{line}: stays a list: {reason}");
+        terminal::complain(format_args!("{name}:{line}: stays a list: {reason}"));
     }
     match args.output {
         Some(output) => build::write(&output, text.as_bytes()),
         None => {
-            print!("{text}");
+            terminal::say(text.trim_end());
             Ok(())
         }
     }

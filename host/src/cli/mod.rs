@@ -4,18 +4,21 @@ mod build;
 mod call;
 mod check;
 mod demo;
+mod explain;
 mod key;
 mod log;
 mod mcp;
 mod migrate;
 mod serve;
+mod terminal;
 
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use self::log::Log;
+pub use self::terminal::complain;
+use self::{log::Log, terminal::Colours};
 use crate::{
     app::{self, StartError},
     component::LoadError,
@@ -42,6 +45,8 @@ pub struct Cli {
     verb: Verb,
     #[command(flatten)]
     log: Log,
+    #[command(flatten)]
+    colours: Colours,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,13 +70,20 @@ enum Verb {
     /// Say what is wrong with documents and components, and print the grants that they need
     #[command(after_help = "Examples:
   airlock check m3ter-orgusers.yaml
-  airlock check --strict plugins.d/*")]
+  airlock check --strict plugins.d/*
+  airlock check --format sarif plugins.d/* > airlock.sarif
+  airlock check --format github capabilities/*.yaml")]
     Check(Check),
     /// Write a capability document in the newest shape of the format
     #[command(after_help = "Examples:
   airlock migrate m3ter-orgusers.yaml
   airlock migrate m3ter-orgusers.yaml -o m3ter-orgusers.yaml")]
     Migrate(Migrate),
+    /// Say what a diagnostic code means, show a document that has it, and how to mend it
+    #[command(after_help = "Examples:
+  airlock explain
+  airlock explain AL004")]
+    Explain(explain::Args),
     /// Call one operation of a document or component
     #[command(after_help = "Examples:
   airlock call m3ter-orgusers.yaml listorgusers --arg orgId=3c9f1d52 --arg pageSize=10
@@ -164,6 +176,9 @@ struct Check {
     /// Take warnings for errors
     #[arg(long)]
     strict: bool,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t = check::Format::Human)]
+    format: check::Format,
 }
 
 #[derive(Debug, Args)]
@@ -263,12 +278,15 @@ impl CliError {
 /// # Errors
 /// See [`CliError`].
 pub fn run(cli: Cli) -> Result<(), CliError> {
-    if let Verb::Completions { shell } = cli.verb {
-        clap_complete::generate(shell, &mut Cli::command(), "airlock", &mut io::stdout());
-        return Ok(());
-    }
-    if let Verb::Key(Key::New { name }) = cli.verb {
-        return key::new(&name);
+    cli.colours.settle();
+    match &cli.verb {
+        Verb::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "airlock", &mut terminal::out());
+            return Ok(());
+        }
+        Verb::Key(Key::New { name }) => return key::new(name),
+        Verb::Explain(args) => return explain::run(args),
+        _ => {}
     }
     log::start(&cli.log, log::default_filter(&cli.verb))?;
     let runtime = app::runtime().map_err(|e| CliError::io("async runtime", e))?;
@@ -281,7 +299,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             Verb::Migrate(args) => migrate::run(args),
             Verb::Call(args) => call::run(args).await,
             Verb::Mcp(args) => mcp::run(args).await,
-            Verb::Completions { .. } | Verb::Key(_) => unreachable!("done above"),
+            Verb::Completions { .. } | Verb::Key(_) | Verb::Explain(_) => unreachable!("done above"),
         }
     });
     // A thread may wait for standard input, which only the other end can make it stop.

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CliError, Serve, config};
+use super::{CliError, Serve, config, terminal};
 use crate::{app::Host, catalog::FileState, config::Config};
 
 pub(super) async fn run(args: Serve) -> Result<(), CliError> {
@@ -12,7 +12,7 @@ pub(super) async fn run(args: Serve) -> Result<(), CliError> {
     }
     args.addresses.apply_to(&mut config);
     let host = start(config).await?;
-    println!("{}", addresses(&host));
+    terminal::say(addresses(&host));
     stop_on_signal(host).await
 }
 
@@ -22,7 +22,7 @@ pub(super) async fn start(config: Config) -> Result<Host, CliError> {
     let host = Host::start(config).await?;
     for file in host.folder().status() {
         if let FileState::Failed(reason) = file.state {
-            eprintln!("{folder}/{}: not loaded: {reason}", file.file);
+            terminal::complain(format_args!("{folder}/{}: not loaded: {reason}", file.file));
         }
     }
     Ok(host)

@@ -1,8 +1,8 @@
 //! What is wrong with a document, where, and what to do about it.
 //!
-//! A diagnostic is plain data; nothing here knows the format, it is only rendered here.
+//! A diagnostic is plain data: nothing here knows the format, and how it looks is the work of `render`.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// One problem of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,121 +144,5 @@ impl fmt::Display for Severity {
             Self::Error => "error",
             Self::Warning => "warning",
         })
-    }
-}
-
-/// Lines longer than this are cut around the fault, so that one minified line doesn't fill the terminal.
-const SNIPPET_WIDTH: usize = 120;
-
-impl Diagnostic {
-    /// The diagnostic for people: a first line that editors can follow, the source line with a caret, and the advice.
-    ///
-    /// `source` must be the text of the file in which it is. Its line isn't shown if it holds a secret.
-    pub fn render(&self, file: &str, source: &str) -> String {
-        let mut out = self.headline(file);
-        if self.code != Code::LiteralSecret {
-            self.render_snippet(source, &mut out);
-        }
-        let notes = [
-            ("path", Some(&self.path).filter(|path| !path.is_empty())),
-            ("expected", self.expected.as_ref()),
-            ("help", self.hint.as_ref()),
-        ];
-        for (label, text) in notes {
-            if let Some(text) = text {
-                let _ = write!(out, "\n  = {label}: {}", printable(text));
-            }
-        }
-        out
-    }
-
-    fn headline(&self, file: &str) -> String {
-        format!("{file}:{}:{}: {}[{}]: {}", self.line, self.column, self.severity, self.code, printable(&self.message))
-    }
-
-    fn render_snippet(&self, source: &str, out: &mut String) {
-        // YAML ends lines at a lone carriage return too.
-        let source = source.replace("\r\n", "\n");
-        let Some(line) = source.split(['\n', '\r']).nth(self.line - 1) else {
-            return;
-        };
-        let before = self.column - 1;
-        let cut = match line.chars().count() {
-            0..=SNIPPET_WIDTH => 0,
-            _ => before.saturating_sub(SNIPPET_WIDTH / 2),
-        };
-        let shown: String = line.chars().skip(cut).take(SNIPPET_WIDTH).collect();
-        let room = shown.chars().count().saturating_sub(before - cut).max(1);
-        let number = self.line.to_string();
-        let gutter = " ".repeat(number.len());
-        let indent = " ".repeat(before - cut);
-        let carets = "^".repeat(self.length.clamp(1, room));
-        let shown = printable(&shown);
-        let _ = write!(out, "\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}");
-    }
-}
-
-/// Control characters could rewrite the terminal that shows the text; each becomes one visible character, so columns stay.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn diagnostic() -> Diagnostic {
-        Diagnostic {
-            code: Code::UnknownKey,
-            severity: Severity::Warning,
-            file: None,
-            line: 2,
-            column: 3,
-            length: 4,
-            path: "info.lable".to_owned(),
-            message: "unknown key: lable".to_owned(),
-            expected: Some("one of: label, title".to_owned()),
-            hint: Some("did you mean `label`?".to_owned()),
-        }
-    }
-
-    #[test]
-    fn renders_place_snippet_and_advice() {
-        assert_eq!(
-            diagnostic().render("x.yaml", "info:\n  lable: é\n"),
-            "x.yaml:2:3: warning[AL004]: unknown key: lable\n  |\n2 |   lable: é\n  |   ^^^^\n  = path: info.lable\n  = \
-             expected: one of: label, title\n  = help: did you mean `label`?"
-        );
-    }
-
-    #[test]
-    fn lines_end_where_yaml_ends_them() {
-        for source in ["info:\n  lable: é", "info:\r\n  lable: é\r\n", "info:\r  lable: é\r"] {
-            assert!(diagnostic().render("x", source).contains("\n2 |   lable: é\n"), "{source:?}");
-        }
-        let outside = Diagnostic { line: 4, ..diagnostic() };
-        assert!(!outside.render("x", "info:\n  lable: é\n").contains(" | "));
-    }
-
-    #[test]
-    fn a_secret_is_not_shown() {
-        let secret = Diagnostic { code: Code::LiteralSecret, ..diagnostic() };
-        assert!(!secret.render("x", "\n  hunter2").contains("hunter2"));
-    }
-
-    #[test]
-    fn long_lines_control_characters_and_wrong_places_are_harmless() {
-        let far = Diagnostic { column: 5000, ..diagnostic() };
-        let line = format!("\n{}", "x".repeat(9000));
-        assert!(far.render("x", &line).len() < 600);
-        assert!(far.render("x", "\nshort").contains("AL004"));
-        assert!(far.render("x", "").contains("AL004"));
-        assert!(!diagnostic().render("x", "\n  \u{1b}[31m").contains('\u{1b}'));
     }
 }

@@ -9,6 +9,7 @@ pub mod plan;
 
 mod assemble;
 mod diagnostic;
+mod explain;
 mod fields;
 mod imports;
 mod inputs;
@@ -17,6 +18,7 @@ mod migrate;
 mod model;
 mod names;
 mod read;
+mod render;
 mod report;
 mod secrets;
 mod shape;
@@ -30,8 +32,10 @@ pub mod properties;
 mod tests;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use explain::{PAGES, Page};
 pub use imports::Files;
 pub use migrate::{Migrated, migrate};
+pub use render::Palette;
 pub(crate) use report::nearest;
 pub use tree::MAX_SOURCE_BYTES;
 

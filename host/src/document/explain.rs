@@ -1,0 +1,196 @@
+//! A page about each diagnostic code: what it means, a small document that has it, how to mend it.
+//!
+//! The document is the code's case in `tests/cases/diagnostics`, so that what a page shows is what is said.
+
+#[cfg(test)]
+mod tests;
+
+/// What is known about a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The code, e.g. `AL004`.
+    pub code: &'static str,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do about it.
+    pub mend: &'static str,
+    /// A document that has it.
+    pub example: &'static str,
+}
+
+macro_rules! page {
+    ($code:literal, $title:literal, $meaning:literal, $mend:literal $(,)?) => {
+        Page {
+            code: $code,
+            title: $title,
+            meaning: $meaning,
+            mend: $mend,
+            example: include_str!(concat!("../../../tests/cases/diagnostics/", $code, ".yaml")),
+        }
+    };
+}
+
+impl Page {
+    /// The page of a code, however its letters are written.
+    pub fn of(code: &str) -> Option<&'static Self> {
+        PAGES.iter().find(|page| page.code.eq_ignore_ascii_case(code))
+    }
+}
+
+/// All pages, in the order of their codes.
+pub const PAGES: &[Page] = &[
+    page!(
+        "AL001",
+        "the text is not YAML",
+        "The file can't be read as one YAML 1.2 document (JSON is YAML too), so nothing in it was looked at. The usual reasons are \
+         an indentation that doesn't fit, a bracket or quote that isn't closed, a colon followed by a space inside of plain text, \
+         or two documents with `---` between them.",
+        "Look at the line that is named and at the one before it: what is open there? Put text with `: ` or ` #` in it in quotes.",
+    ),
+    page!(
+        "AL002",
+        "the document is larger than anything that a person writes",
+        "Size, nesting, aliases and the number of items are limited, and the limits hold while the text is read. Otherwise a few \
+         lines of aliases that repeat each other would take all memory of the host that loads them.",
+        "Split the document, one capability per file; write out what aliases repeat.",
+    ),
+    page!(
+        "AL003",
+        "a key stands twice in one mapping",
+        "YAML allows each key once. Readers disagree about which of the two counts, so neither is guessed.",
+        "Keep the one that you mean. If both are meant, they are two items of a list.",
+    ),
+    page!(
+        "AL004",
+        "a key that the format doesn't know",
+        "The key has no effect: it is misspelt, stands one level too high or too low, or belongs to another format. A document \
+         with unknown keys can be used, as generators add keys of their own; with `--strict` it can't.",
+        "Correct the spelling, move the key to where it belongs, or remove it. `airlock schema` lets an editor complete the keys.",
+    ),
+    page!(
+        "AL005",
+        "a key that must be there is absent",
+        "Without this key the part of the document has no meaning, and nothing sensible can be supposed instead. A key without \
+         a value counts as absent.",
+        "Add the key where the message points.",
+    ),
+    page!(
+        "AL006",
+        "a value of the wrong type",
+        "Text, numbers, true and false, lists and mappings aren't taken for each other. YAML reads `12`, `1.0` and `true` as \
+         numbers and booleans unless they are in quotes; `yes` and `no` are text.",
+        "Write what is expected; put numbers that are meant as text in quotes.",
+    ),
+    page!(
+        "AL007",
+        "a value that can't be used",
+        "The value has the right type, but isn't one of those that are possible here, or what it says can't be carried out.",
+        "Choose one of the values that are listed as expected.",
+    ),
+    page!(
+        "AL008",
+        "a version of the format that isn't known",
+        "`naftiko` or `ikanos` at the beginning says by which release of the format a document is to be read. A later release of \
+         a known family is probably read as it was meant, and gets a warning; any other is an error.",
+        "Correct the version, or check that the operations are what you expect: `airlock inspect` shows them.",
+    ),
+    page!(
+        "AL009",
+        "a part of the format that isn't carried out",
+        "The key or value is right by the format, and this release of Airlock doesn't do what it asks for. It isn't ignored, as the \
+         operation would do something else than its author thinks.",
+        "Leave it out; write it in another way, if the advice names one; or write this provider by hand: `airlock new NAME --rust`.",
+    ),
+    page!(
+        "AL020",
+        "a name with characters that can't be in it",
+        "Names of operations and tools travel in URLs, in MCP and in configuration files. They have 1 to 128 letters, digits, `_`, \
+         `.` and `-`, which is what MCP allows for tools.",
+        "Choose a name of these characters; a name for people goes under `label`, `display` or `title`.",
+    ),
+    page!(
+        "AL021",
+        "a name that is taken",
+        "Two things of one kind have the same name, so a reference or a call could mean either. The message names both lines.",
+        "Rename one of them, and what refers to it.",
+    ),
+    page!(
+        "AL022",
+        "a method and path that are taken",
+        "Two REST operations have the same method and the same path. Paths that differ only in the names of their variables are \
+         the same: no request could tell them apart.",
+        "Change the path or the method of one of them.",
+    ),
+    page!(
+        "AL023",
+        "a reference to something that isn't there",
+        "A reference names what nothing in the document has as its name: `call` has the namespace of what is consumed, a dot, and \
+         the operation's name.",
+        "Correct the reference; the advice has the name that comes nearest.",
+    ),
+    page!(
+        "AL024",
+        "a parameter or an input that isn't there",
+        "`with` gives a value to a parameter that the called operation doesn't have, which is never sent (a warning), or takes it \
+         from an input that the caller can't give, as `inputParameters` doesn't list it (an error).",
+        "Correct the name, declare the parameter or the input, or remove the line.",
+    ),
+    page!(
+        "AL025",
+        "a required parameter that nothing feeds",
+        "The called operation can't do without a parameter, and neither `with` nor an input of the same name gives it a value, so \
+         every call would fail.",
+        "Give it a value under `with`, or declare an input of its name under `inputParameters`.",
+    ),
+    page!(
+        "AL026",
+        "a path variable that matches nothing, or more than one thing",
+        "Variables of a path and the parameters and inputs that fill them are matched by name: exactly, else ignoring case, else \
+         ignoring `-` and `_` as well. A parameter `in: path` that no variable means can't be sent, and where two could be meant \
+         neither is chosen.",
+        "Write the name exactly as it stands in the path.",
+    ),
+    page!(
+        "AL030",
+        "a path that can't be used",
+        "A path begins with a slash; it has no query and no fragment, its variables are in braces, and in an exposed path each \
+         variable is a whole segment and stands there once.",
+        "Correct the path; what stands behind a `?` becomes parameters with `in: query`.",
+    ),
+    page!(
+        "AL031",
+        "a base URI that can't be used",
+        "The address of an API is `https://host[:port][/prefix]`, or the same with `http`. A user, a query or a fragment in it \
+         would be lost or would be a secret in the document.",
+        "Write the address alone; credentials go under `authentication`, query keys under `inputParameters`.",
+    ),
+    page!(
+        "AL032",
+        "a header that a document can't set",
+        "Some headers belong to the connection, which is the host's (`Host`, `Content-Length`, `Transfer-Encoding` and others), and \
+         some have an element of their own, `Authorization` and `Cookie`. Others aren't names of headers at all.",
+        "Remove it; give credentials under `authentication` and cookies as parameters with `in: cookie`.",
+    ),
+    page!(
+        "AL040",
+        "a template names a secret that isn't bound",
+        "A template such as `{{env.API_KEY}}` means a key of `binds`, and no bind has it. It is never replaced by an empty text: the \
+         upstream would be asked without a credential.",
+        "Add the key under `binds`, or correct the name. Where its value comes from is said in the operator's grant.",
+    ),
+    page!(
+        "AL041",
+        "a secret is written in the document",
+        "Documents are shared, logged and kept in version control. The value isn't shown here; who can read the document has it.",
+        "Bind a key under `binds`, write `{{env.KEY}}` instead, and revoke this secret: it is known.",
+    ),
+    page!(
+        "AL042",
+        "a secret would reach the sandbox or the caller",
+        "Secrets are added by the host to the finished request, after the plugin is done with it. As an argument or in a path a \
+         secret would pass through the sandbox, or be asked of the caller.",
+        "Give it under `authentication`, or under `inputParameters` beside `baseUri` with `in: header` or `in: query`.",
+    ),
+];
