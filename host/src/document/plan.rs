@@ -1,7 +1,10 @@
 //! What a capability document means, ready to be carried out: the meaning of `wit/plan.wit` inside the host.
 
+mod shape;
+
 use serde_json::Value as Json;
 
+pub use self::shape::{Form, Gather, Origin, Shape};
 use crate::contract::Description;
 
 /// A whole document.
@@ -18,6 +21,8 @@ pub struct Plan {
 pub enum Action {
     /// One request, whose answer is the result.
     Call(Call),
+    /// No request: the result is made of the input alone, its source is an empty object.
+    Made(Shape),
 }
 
 /// A request and what becomes of its answer.
@@ -34,6 +39,8 @@ pub struct Call {
 pub enum Answer {
     /// Handed on unread: the host streams it to the caller.
     HandedOn,
+    /// Read as JSON and made into another value.
+    Shaped(Shape),
 }
 
 /// How an upstream request is made from an operation's input.

@@ -64,7 +64,11 @@ fn check_plan(plan: &Plan) {
     }
     let upstreams = &plan.description.upstreams;
     let destination = |url: &str| Destination::parse(url).unwrap_or_else(|e| panic!("{url}: {e}"));
-    for Action::Call(Call { request, .. }) in &plan.actions {
+    let calls = plan.actions.iter().filter_map(|action| match action {
+        Action::Call(call) => Some(call),
+        Action::Made(_) => None,
+    });
+    for Call { request, .. } in calls {
         let mut path = String::new();
         for part in &request.path {
             match part {

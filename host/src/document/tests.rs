@@ -75,12 +75,19 @@ fn plan(changes: &[(&str, &str)]) -> Plan {
     }
 }
 
-/// An operation of a plan, and its request.
-fn find<'p>(plan: &'p Plan, name: &str) -> (&'p Operation, &'p Request) {
+/// An operation of a plan, and what carries it out.
+fn find_action<'p>(plan: &'p Plan, name: &str) -> (&'p Operation, &'p Action) {
     let operations = plan.description.operations.iter();
     let found = operations.zip(&plan.actions).find(|(operation, _)| operation.name == name);
-    let (operation, Action::Call(call)) = found.unwrap_or_else(|| panic!("no operation {name}"));
-    (operation, &call.request)
+    found.unwrap_or_else(|| panic!("no operation {name}"))
+}
+
+/// An operation of a plan, and its request.
+fn find<'p>(plan: &'p Plan, name: &str) -> (&'p Operation, &'p Request) {
+    match find_action(plan, name) {
+        (operation, Action::Call(call)) => (operation, &call.request),
+        (_, action) => panic!("{name} makes no request: {action:?}"),
+    }
 }
 
 #[test]

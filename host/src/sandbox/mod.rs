@@ -15,6 +15,7 @@ mod log;
 mod meter;
 mod plan;
 mod provide;
+mod shape;
 mod state;
 mod usage;
 

@@ -2,7 +2,10 @@
 
 use serde_json::Value as Json;
 
-use super::bindings::{plan as wit_plan, types as wit};
+use super::{
+    bindings::{plan as wit_plan, types as wit},
+    shape::shape,
+};
 use crate::{contract, document::plan};
 
 impl From<&plan::Plan> for wit_plan::Plan {
@@ -14,6 +17,7 @@ impl From<&plan::Plan> for wit_plan::Plan {
 fn action(it: &plan::Action) -> wit_plan::Action {
     match it {
         plan::Action::Call(it) => wit_plan::Action::Call(call(it)),
+        plan::Action::Made(it) => wit_plan::Action::Made(shape(it)),
     }
 }
 
@@ -24,6 +28,7 @@ fn call(it: &plan::Call) -> wit_plan::Call {
 fn answer(it: &plan::Answer) -> wit_plan::Answer {
     match it {
         plan::Answer::HandedOn => wit_plan::Answer::HandedOn,
+        plan::Answer::Shaped(it) => wit_plan::Answer::Shaped(shape(it)),
     }
 }
 
@@ -69,7 +74,7 @@ fn named_value(it: &plan::NamedValue) -> wit_plan::NamedValue {
     wit_plan::NamedValue { name: it.name.clone(), value: value(&it.value) }
 }
 
-fn value(it: &plan::Value) -> wit_plan::Value {
+pub(super) fn value(it: &plan::Value) -> wit_plan::Value {
     match it {
         plan::Value::Input(name) => wit_plan::Value::Input(name.clone()),
         plan::Value::Constant(json) => wit_plan::Value::Constant(json.to_string()),

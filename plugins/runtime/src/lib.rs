@@ -1,18 +1,23 @@
 //! The guest that carries out a compiled capability document: it answers `describe` from its plan, and turns a call's input into
-//! one upstream request whose answer it hands on.
+//! one upstream request whose answer it hands on or shapes.
 //!
-//! It doesn't know documents: the compiler in the host has resolved every name. It never sees a credential, and it doesn't read
-//! answers: the host streams them.
+//! It doesn't know documents: the compiler in the host has resolved every name. It never sees a credential, and an answer that is
+//! handed on is streamed by the host.
 
+pub mod answer;
 pub mod bindings;
 pub mod encode;
 pub mod request;
+pub mod shape;
 
 use std::{cell::RefCell, collections::BTreeMap};
 
 use airlock_sdk::{Description, Failure, Provider, Reply, internal};
+use serde_json::Value as Json;
 
-use bindings::airlock::capability::plan::{Action, Answer, Call, Plan};
+use answer::Answer;
+use bindings::airlock::capability::plan::{self, Plan};
+use shape::Shape;
 
 thread_local! {
     /// Written once by `configure`, at compile time; the snapshot of the memory carries it into every instance.
@@ -24,6 +29,12 @@ struct Configured {
     description: Description,
     /// Ordered, not hashed: a hash map would ask the host for random numbers.
     actions: BTreeMap<String, Action>,
+}
+
+/// What carries out an operation, prepared: what can be parsed once isn't parsed by each call.
+enum Action {
+    Call(plan::Request, Answer),
+    Made(Shape),
 }
 
 /// The guest.
@@ -39,7 +50,9 @@ impl bindings::Guest for Runtime {
                 actions.len()
             ));
         }
-        let actions = description.operations.iter().map(|operation| operation.name.clone()).zip(actions).collect();
+        let names = description.operations.iter().map(|operation| operation.name.clone());
+        let actions = names.zip(actions).map(|(name, action)| Ok((name, prepare(action)?)));
+        let actions = actions.collect::<Result<_, String>>()?;
         CONFIGURED.set(Some(Configured { description, actions }));
         Ok(())
     }
@@ -55,17 +68,22 @@ impl Provider for Runtime {
             let action =
                 plan.actions.get(&operation).ok_or_else(|| internal(format_args!("no such operation: {operation}")))?;
             let input: request::Input<'_> = serde_json::from_str(&input).map_err(internal)?;
-            match action {
-                Action::Call(call) => carry_out(call, &input),
-            }
+            carry_out(action, &input)
         })
     }
 }
 
-fn carry_out(call: &Call, input: &request::Input<'_>) -> Result<Reply, Failure> {
-    let answer = request::build(&call.request, input)?.send()?;
-    match call.answer {
-        Answer::HandedOn => Ok(answer.hand_on()),
+fn prepare(action: plan::Action) -> Result<Action, String> {
+    Ok(match action {
+        plan::Action::Call(call) => Action::Call(call.request, Answer::compile(call.answer)?),
+        plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),
+    })
+}
+
+fn carry_out(action: &Action, input: &request::Input<'_>) -> Result<Reply, Failure> {
+    match action {
+        Action::Call(request, answer) => answer.reply(request::build(request, input)?.send()?, input),
+        Action::Made(shape) => Ok(Reply::Structured(shape.apply(&Json::Object(serde_json::Map::new()), input))),
     }
 }
 

@@ -87,7 +87,7 @@ fn body<'a>(plan: &'a Body, input: &Input<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// The value as a JSON text, or `None` where nothing is to be sent: an absent input or null.
-fn resolve<'a>(value: &'a Value, input: &Input<'a>) -> Option<Cow<'a, str>> {
+pub fn resolve<'a>(value: &'a Value, input: &Input<'a>) -> Option<Cow<'a, str>> {
     match value {
         Value::Input(name) => present(name, input).map(Cow::Borrowed),
         Value::Constant(json) => (json != "null").then_some(Cow::Borrowed(json)),
