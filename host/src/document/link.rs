@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
-use super::model::{Argument, Consumed, Consumes, Document, Exposure, Parameter, Surface, With};
+use super::model::{self, Argument, Consumed, Consumes, Document, Exposure, Parameter, Surface, With};
 use super::names::{Match, find_match};
 use super::plan::{Action, Answer, Body, Call, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
 use super::report::Report;
@@ -41,17 +41,18 @@ pub struct Feed<'a> {
 
 /// Follows the references of one exposure. `None` after an error.
 pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report) -> Option<Offer<'a>> {
-    let (consumes, consumed) = find_called(&exposure.call, document, report)?;
+    let model::Action::Call(call) = &exposure.action;
+    let (consumes, consumed) = find_called(&call.operation, document, report)?;
     // Without a usable path the parameters aren't known; what would be said about them would be wrong.
     let path = consumed.path.as_ref()?;
-    let feeds = match &exposure.with {
+    let feeds = match &call.with {
         With::Arguments(arguments) => feed_arguments(arguments, consumed, report),
         With::SameNames => feed_same_names(exposure, consumed),
         With::Unreadable => return None,
     };
     let feeds = with_constants(feeds, consumed);
     check_constants(&feeds, report);
-    check_required(exposure, consumed, &feeds, report);
+    check_required(exposure, call, consumed, &feeds, report);
     let inputs = inputs::collect(exposure, &feeds, report);
     let request = make_request(consumes, consumed, path, &feeds)?;
     let action = Action::Call(Call { request, answer: Answer::HandedOn });
@@ -153,7 +154,7 @@ fn feed_same_names<'a>(exposure: &Exposure, consumed: &'a Consumed) -> Vec<Feed<
             },
             Some(_) => return None,
         };
-        Some(Feed { parameter, value: Value::Input(input.to_owned()), at: exposure.call.at.clone() })
+        Some(Feed { parameter, value: Value::Input(input.to_owned()), at: exposure.action.at().clone() })
     };
     consumed.parameters.iter().filter_map(feed).collect()
 }
@@ -220,7 +221,7 @@ fn has_control(value: &Value) -> bool {
     }
 }
 
-fn check_required(exposure: &Exposure, consumed: &Consumed, feeds: &[Feed], report: &Report) {
+fn check_required(exposure: &Exposure, call: &model::Call, consumed: &Consumed, feeds: &[Feed], report: &Report) {
     // Null is never sent, so it gives nothing.
     let gives = |feed: &&Feed| feed.value != Value::Constant(Json::Null);
     let fed = |parameter: &Parameter| {
@@ -232,7 +233,7 @@ fn check_required(exposure: &Exposure, consumed: &Consumed, feeds: &[Feed], repo
     };
     for parameter in consumed.parameters.iter().filter(|parameter| parameter.is_required() && !fed(parameter)) {
         let (called, name) = (&consumed.name.value, &parameter.name.value);
-        let hint = match exposure.with {
+        let hint = match call.with {
             With::Arguments(_) => format!("add `{name}: {prefix}.{name}` under `with`"),
             With::SameNames | With::Unreadable => {
                 format!("declare an input `{name}` under `inputParameters`")
@@ -241,7 +242,7 @@ fn check_required(exposure: &Exposure, consumed: &Consumed, feeds: &[Feed], repo
         report
             .error(
                 Code::UnfedParameter,
-                &exposure.call.at,
+                &call.operation.at,
                 format!("{called} needs a parameter that nothing gives: {name}"),
             )
             .hint(hint);

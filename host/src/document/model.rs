@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::plan::{QueryStyle, Value};
 pub use super::secrets::Secrets;
-use super::tree::Placed;
+use super::tree::{Place, Placed};
 use super::uri::{BaseUri, PathTemplate};
 use crate::contract::{Audience, Credential, Location};
 
@@ -87,14 +87,28 @@ pub struct Exposure {
     pub title: Option<String>,
     /// What it does.
     pub description: Option<String>,
-    /// The consumed operation that carries it out.
-    pub call: Placed<String>,
-    /// What each parameter gets.
-    pub with: With,
+    /// What it does when it is called.
+    pub action: Action,
     /// The declared inputs; `None` = derived.
     pub inputs: Option<Vec<Parameter>>,
     /// The schema of its result.
     pub output_schema: Option<Json>,
+}
+
+/// What an exposure does when it is called.
+#[derive(Debug)]
+pub enum Action {
+    /// Calls a consumed operation.
+    Call(Call),
+}
+
+/// A call of a consumed operation.
+#[derive(Debug)]
+pub struct Call {
+    /// The operation.
+    pub operation: Placed<String>,
+    /// What each of its parameters gets.
+    pub with: With,
 }
 
 /// How an exposure is reached.
@@ -146,6 +160,15 @@ pub struct Argument {
     pub parameter: Placed<String>,
     /// The value.
     pub value: Placed<Value>,
+}
+
+impl Action {
+    /// Where the document says it.
+    pub fn at(&self) -> &Place {
+        match self {
+            Self::Call(call) => &call.operation.at,
+        }
+    }
 }
 
 impl Parameter {

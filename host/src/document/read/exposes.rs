@@ -10,7 +10,7 @@ use super::{TITLE, argument, audience, check_name, output, path, read_method};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of};
 use crate::document::imports::is_import;
-use crate::document::model::{Exposure, Hints, Parameter, RestRoute, Secrets, Surface, With};
+use crate::document::model::{Action, Call, Exposure, Hints, Parameter, RestRoute, Secrets, Surface, With};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Place, Placed};
 use crate::document::uri::PathTemplate;
@@ -29,7 +29,7 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Exposure>
     let mut exposures: Vec<_> = nodes.flat_map(|node| read_expose(node, secrets, report)).collect();
     if let Some(extra) = exposures.get(MAX_EXPOSURES) {
         report
-            .error(Code::Limit, &extra.call.at, format!("too many operations and tools: {}", exposures.len()))
+            .error(Code::Limit, extra.action.at(), format!("too many operations and tools: {}", exposures.len()))
             .expected(format!("at most {MAX_EXPOSURES}"))
             .hint("split the document: one capability per file");
         exposures.truncate(MAX_EXPOSURES);
@@ -166,18 +166,13 @@ fn read_common(
     let title = fields.text_of_any(&TITLE);
     let description = fields.text("description").map(|text| text.value.to_owned());
     let output_schema = output::read_schema(fields, report);
-    let with = match fields.node("with") {
-        Some(node) => argument::read_all(node, scope, report),
-        None => With::SameNames,
-    };
     Some(Exposure {
         surface,
         audience: scope.audience,
         name: name.and_then(|name| check_name(name, report)),
         title,
         description,
-        call: read_call(fields, report)?,
-        with,
+        action: read_action(fields, scope, report)?,
         inputs,
         output_schema,
     })
@@ -189,15 +184,20 @@ fn read_inputs(fields: &mut Fields, owner: Owner, report: &Report) -> Option<Vec
     Some(parameter::inherit(own, &[]))
 }
 
-/// Reads `call`, without which nothing would be done.
-fn read_call(fields: &mut Fields, report: &Report) -> Option<Placed<String>> {
+/// Reads what is done, without which an exposure is nothing.
+fn read_action(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Action> {
+    let with = match fields.node("with") {
+        Some(node) => argument::read_all(node, scope, report),
+        None => With::SameNames,
+    };
     let refused = fields.refuse(&["ref", "steps", "mappings"]);
     let call = fields.node("call").and_then(|node| text_of(node, report));
     let outputs = fields.entry("outputParameters");
     match (call, outputs) {
         (Some(call), _) => {
             output::read_parameters(fields, report);
-            Some(Placed { at: call.at, value: call.value.to_owned() })
+            let operation = Placed { at: call.at, value: call.value.to_owned() };
+            Some(Action::Call(Call { operation, with }))
         }
         (None, Some(outputs)) if !refused && fields.node("call").is_none() => {
             report.not_supported(&outputs.key_at, "a mock operation, which has no `call`");
