@@ -86,7 +86,12 @@ async fn the_same_source_becomes_the_same_bytes() {
     let mut made = Vec::new();
     for _ in 0..2 {
         let loader = Loader::new(std::sync::Arc::new(Sandbox::new().expect("an engine")));
-        made.push(loader.component(Source::Document { text: METAL.to_owned(), files: Files::default() }).await.expect("a document"));
+        made.push(
+            loader
+                .component(Source::Document { text: METAL.to_owned(), files: Files::default() })
+                .await
+                .expect("a document"),
+        );
     }
     assert!(made[0] == made[1], "{} and {} bytes", made[0].len(), made[1].len());
     let component = Source::Component(fixture::HOSTILE.to_vec());

@@ -4,6 +4,7 @@
 
 use serde_json::Value as Json;
 
+use super::body;
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
 use super::model::{self, Argument, Consumed, Consumes, Document, Exposure, Parameter, Surface, With};
@@ -50,7 +51,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         With::SameNames => feed_same_names(exposure, consumed),
         With::Unreadable => return None,
     };
-    let feeds = with_constants(feeds, consumed);
+    let feeds = with_constants(body::with_variables(feeds, consumed), consumed);
     check_constants(&feeds, report);
     check_required(exposure, call, consumed, &feeds, report);
     let inputs = inputs::collect(exposure, &feeds, report);
@@ -262,10 +263,11 @@ fn make_request(consumes: &Consumes, consumed: &Consumed, path: &PathTemplate, f
         style: feed.parameter.style,
     });
     let members: Vec<NamedValue> = at(Location::BodyMember).map(named).collect();
-    let body = match at(Location::Body).next() {
-        Some(feed) => Body::Json(feed.value.clone()),
-        None if members.is_empty() => Body::Empty,
-        None => Body::JsonMembers(members),
+    let body = match (&consumed.body, at(Location::Body).next()) {
+        (Some(template), _) => body::fill(template, feeds),
+        (None, Some(feed)) => Body::Json(feed.value.clone()),
+        (None, None) if members.is_empty() => Body::Empty,
+        (None, None) => Body::JsonMembers(members),
     };
     Some(Request {
         method: consumed.method.clone(),

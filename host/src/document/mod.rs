@@ -8,6 +8,7 @@
 pub mod plan;
 
 mod assemble;
+mod body;
 mod diagnostic;
 mod explain;
 mod fields;
@@ -22,6 +23,7 @@ mod render;
 mod report;
 mod secrets;
 mod shape;
+mod sparql;
 mod template;
 mod tree;
 mod uri;

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::plan::{QueryStyle, Value};
+use super::plan::{Body, QueryStyle, Value};
 pub use super::secrets::Secrets;
 use super::tree::{Place, Placed};
 use super::uri::{BaseUri, PathTemplate};
@@ -53,6 +53,8 @@ pub struct Consumed {
     pub path: Option<PathTemplate>,
     /// The parameters, each name once.
     pub parameters: Vec<Parameter>,
+    /// What is sent, its inputs named as the parameters that fill them; `None` = what the parameters in the body say.
+    pub body: Option<Body>,
     /// The schema of its result.
     pub output_schema: Option<Json>,
 }

@@ -137,4 +137,71 @@ pub enum Body {
     Json(Value),
     /// A JSON object of these members; an absent value is left out.
     JsonMembers(Vec<NamedValue>),
+    /// A JSON document made of nodes, the first of which is its root.
+    JsonTree(Vec<JsonNode>),
+    /// Text.
+    Text(TextBody),
+    /// A form, `application/x-www-form-urlencoded`.
+    Form(Vec<NamedValue>),
+    /// A form, `multipart/form-data`.
+    Multipart(Vec<FormPart>),
+}
+
+/// A part of a JSON document. The parts of a node come after it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JsonNode {
+    /// A value; a constant stands as it is, null too.
+    Value(Value),
+    /// An object, of names and nodes. A member whose value is absent is left out.
+    Object(Vec<(String, u32)>),
+    /// An array of nodes. An absent item is left out.
+    Array(Vec<u32>),
+}
+
+/// A body that is text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextBody {
+    /// Its type, if no header says another.
+    pub media_type: String,
+    /// Text and values in turn.
+    pub parts: Vec<TextPart>,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextPart {
+    /// Text.
+    Text(String),
+    /// A value, and how it is written.
+    Hole(Value, Escape),
+}
+
+/// How a value is written into a text, so that it can't end what it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// As it is.
+    None,
+    /// As text of XML.
+    Xml,
+    /// As a name or value of a form.
+    Form,
+    /// Inside the quotes of a SPARQL string.
+    SparqlString,
+    /// Between the angle brackets of a SPARQL address.
+    SparqlIri,
+    /// Anywhere else in a SPARQL query.
+    SparqlTerm,
+}
+
+/// A part of a form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FormPart {
+    /// The field's name.
+    pub name: String,
+    /// Its contents.
+    pub value: Value,
+    /// The name of the file that it is, if it is one.
+    pub filename: Option<Value>,
+    /// Its media type, if stated.
+    pub content_type: Option<Value>,
 }

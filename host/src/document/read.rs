@@ -5,6 +5,7 @@
 mod argument;
 mod audience;
 mod authentication;
+mod body;
 mod consumes;
 mod exposes;
 mod output;

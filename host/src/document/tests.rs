@@ -2,6 +2,7 @@
 
 mod answer;
 mod audience;
+mod bodies;
 mod corpora;
 mod imports;
 mod inputs;

@@ -41,11 +41,59 @@ fn request(it: &plan::Request) -> wit_plan::Request {
         query: it.query.iter().map(query_parameter).collect(),
         headers: it.headers.iter().map(named_value).collect(),
         cookies: it.cookies.iter().map(named_value).collect(),
-        body: match &it.body {
-            plan::Body::Empty => wit_plan::Body::Empty,
-            plan::Body::Json(it) => wit_plan::Body::Json(value(it)),
-            plan::Body::JsonMembers(members) => wit_plan::Body::JsonMembers(members.iter().map(named_value).collect()),
-        },
+        body: body(&it.body),
+    }
+}
+
+fn body(it: &plan::Body) -> wit_plan::Body {
+    match it {
+        plan::Body::Empty => wit_plan::Body::Empty,
+        plan::Body::Json(it) => wit_plan::Body::Json(value(it)),
+        plan::Body::JsonMembers(members) => wit_plan::Body::JsonMembers(members.iter().map(named_value).collect()),
+        plan::Body::JsonTree(nodes) => wit_plan::Body::JsonTree(nodes.iter().map(json_node).collect()),
+        plan::Body::Text(text) => wit_plan::Body::Text(wit_plan::TextBody {
+            media_type: text.media_type.clone(),
+            parts: text.parts.iter().map(text_part).collect(),
+        }),
+        plan::Body::Form(fields) => wit_plan::Body::Form(fields.iter().map(named_value).collect()),
+        plan::Body::Multipart(parts) => wit_plan::Body::Multipart(parts.iter().map(form_part).collect()),
+    }
+}
+
+fn json_node(it: &plan::JsonNode) -> wit_plan::JsonNode {
+    match it {
+        plan::JsonNode::Value(it) => wit_plan::JsonNode::Value(value(it)),
+        plan::JsonNode::Object(members) => {
+            let member = |(name, node): &(String, u32)| wit_plan::JsonMember { name: name.clone(), node: *node };
+            wit_plan::JsonNode::Object(members.iter().map(member).collect())
+        }
+        plan::JsonNode::Array(items) => wit_plan::JsonNode::Array(items.clone()),
+    }
+}
+
+fn text_part(it: &plan::TextPart) -> wit_plan::TextPart {
+    match it {
+        plan::TextPart::Text(text) => wit_plan::TextPart::Text(text.clone()),
+        plan::TextPart::Hole(it, how) => wit_plan::TextPart::Hole(wit_plan::Hole {
+            value: value(it),
+            escape: match how {
+                plan::Escape::None => wit_plan::Escape::None,
+                plan::Escape::Xml => wit_plan::Escape::Xml,
+                plan::Escape::Form => wit_plan::Escape::Form,
+                plan::Escape::SparqlString => wit_plan::Escape::SparqlString,
+                plan::Escape::SparqlIri => wit_plan::Escape::SparqlIri,
+                plan::Escape::SparqlTerm => wit_plan::Escape::SparqlTerm,
+            },
+        }),
+    }
+}
+
+fn form_part(it: &plan::FormPart) -> wit_plan::FormPart {
+    wit_plan::FormPart {
+        name: it.name.clone(),
+        value: value(&it.value),
+        filename: it.filename.as_ref().map(value),
+        content_type: it.content_type.as_ref().map(value),
     }
 }
 

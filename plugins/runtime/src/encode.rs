@@ -1,7 +1,7 @@
 //! Values as text in the parts of a request. Pure.
 
 use airlock_sdk::{Failure, invalid_input};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::bindings::airlock::capability::plan::QueryStyle;
@@ -13,6 +13,15 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// Percent-encodes everything but unreserved characters.
 pub fn percent(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// What ends the angle brackets of an address, and what can't be in one (RFC 3987).
+const NOT_IN_IRI: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'<').add(b'>').add(b'"').add(b'{').add(b'}').add(b'|').add(b'^').add(b'`').add(b'\\');
+
+/// Percent-encodes what can't stand in an address.
+pub fn percent_iri(text: &str) -> String {
+    utf8_percent_encode(text, NOT_IN_IRI).to_string()
 }
 
 /// A scalar as text; arrays and objects as JSON.

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod bindings;
+pub mod body;
 pub mod encode;
 pub mod request;
 pub mod shape;

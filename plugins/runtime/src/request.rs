@@ -6,8 +6,8 @@ use airlock_sdk::{Failure, http, internal, invalid_input};
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::{
-    bindings::airlock::capability::plan::{Body, NamedValue, PathPart, Request, TemplatePart, Value},
-    encode,
+    bindings::airlock::capability::plan::{NamedValue, PathPart, Request, TemplatePart, Value},
+    body, encode,
 };
 
 /// A call's input, its members as JSON texts: what goes into a body goes there as it came, digit for digit.
@@ -19,18 +19,23 @@ pub type Input<'a> = BTreeMap<String, &'a RawValue>;
 /// `invalid-input` for a path value that is absent, empty or would climb, and for text that no header field can carry.
 pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure> {
     let mut request = http::Request::new(plan.method.as_str(), url(plan, input)?);
+    let mut said = None;
     for header in &plan.headers {
         if let Some(value) = resolve(&header.value, input) {
-            let value = parse(&value)?;
-            request = request.header(header.name.as_str(), header_text(&header.name, &value)?);
+            let text = header_text(&header.name, &parse(&value)?)?;
+            match header.name.eq_ignore_ascii_case("content-type") {
+                true => said = Some(text),
+                false => request = request.header(header.name.as_str(), text),
+            }
         }
     }
     if let Some(cookies) = cookies(&plan.cookies, input)? {
         request = request.header("cookie", cookies);
     }
-    Ok(match body(&plan.body, input) {
-        Some(json) => request.body("application/json", json.into_owned()),
-        None => request,
+    Ok(match (body::render(&plan.body, input)?, said) {
+        (Some(contents), said) => request.body(&content_type(said.as_deref(), &contents), contents.bytes),
+        (None, Some(said)) => request.header("content-type", said),
+        (None, None) => request,
     })
 }
 
@@ -69,19 +74,15 @@ fn cookies(plan: &[NamedValue], input: &Input<'_>) -> Result<Option<String>, Fai
     Ok((!pairs.is_empty()).then(|| pairs.join("; ")))
 }
 
-fn body<'a>(plan: &'a Body, input: &Input<'a>) -> Option<Cow<'a, str>> {
-    match plan {
-        Body::Empty => None,
-        Body::Json(value) => resolve(value, input),
-        Body::JsonMembers(members) => {
-            let members: Vec<String> = members
-                .iter()
-                .filter_map(|member| {
-                    let value = resolve(&member.value, input)?;
-                    Some(format!("{}:{value}", Json::from(member.name.as_str())))
-                })
-                .collect();
-            (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")).into())
+/// The type that is sent with a body: what a header says, else the body's own. Of a form in parts a header can't know the boundary.
+fn content_type(said: Option<&str>, contents: &body::Contents) -> String {
+    match (said, &contents.boundary) {
+        (None, None) => contents.media_type.clone(),
+        (Some(said), None) => said.to_owned(),
+        (said, Some(boundary)) => {
+            let said =
+                said.and_then(|it| it.split(';').next()).map(str::trim).filter(|it| it.starts_with("multipart/"));
+            format!("{}; boundary={boundary}", said.unwrap_or(&contents.media_type))
         }
     }
 }
@@ -115,12 +116,12 @@ fn template(parts: &[TemplatePart], input: &Input<'_>) -> Option<String> {
 }
 
 /// The inputs are parts of a JSON text that was parsed, and the compiler wrote the constants: this doesn't fail.
-fn parse(json: &str) -> Result<Json, Failure> {
+pub(crate) fn parse(json: &str) -> Result<Json, Failure> {
     serde_json::from_str(json).map_err(internal)
 }
 
 /// The input that a caller should change when the value is at fault.
-fn input_name(value: &Value) -> &str {
+pub(crate) fn input_name(value: &Value) -> &str {
     let named = match value {
         Value::Input(name) => Some(name),
         Value::Template(parts) => parts.iter().find_map(|part| match part {
@@ -176,20 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_one_value_or_an_object_of_its_members() {
-        let given = input(r#"{"body": {"z": 1.00, "a": 12345678901234567890123}, "s": "\"q\"", "gone": null}"#);
-        let members = Body::JsonMembers(vec![
-            named("S", Value::Input("s".to_owned())),
-            named("gone", Value::Input("gone".to_owned())),
-            named("c", Value::Constant("1".to_owned())),
-        ]);
-        for (plan, expected) in [
-            (Body::Empty, None),
-            (Body::Json(Value::Input("body".to_owned())), Some(r#"{"z": 1.00, "a": 12345678901234567890123}"#)),
-            (Body::Json(Value::Input("none".to_owned())), None),
-            (members, Some(r#"{"S":"\"q\"","c":1}"#)),
+    fn a_header_says_the_type_of_a_body_but_not_its_boundary() {
+        let contents = |boundary: Option<&str>| body::Contents {
+            media_type: if boundary.is_some() { "multipart/form-data" } else { "application/json" }.to_owned(),
+            boundary: boundary.map(str::to_owned),
+            bytes: Vec::new(),
+        };
+        for (said, boundary, expected) in [
+            (None, None, "application/json"),
+            (Some("application/vnd.x+json"), None, "application/vnd.x+json"),
+            (None, Some("b"), "multipart/form-data; boundary=b"),
+            (Some("multipart/mixed; boundary=evil"), Some("b"), "multipart/mixed; boundary=b"),
+            (Some("text/plain"), Some("b"), "multipart/form-data; boundary=b"),
         ] {
-            assert_eq!(body(&plan, &given).as_deref(), expected);
+            assert_eq!(content_type(said, &contents(boundary)), expected, "{said:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::parameter::{self, Owner};
 use super::secret::read_secret_text;
-use super::{TITLE, authentication, check_name, output, path, read_method};
+use super::{TITLE, authentication, body, check_name, output, path, read_method};
 use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -43,7 +43,8 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
     let shared = read_shared(fields.list("inputParameters"), secrets, report);
     let authentication = fields.node("authentication").and_then(|node| authentication::read(node, secrets, report));
     let resources = fields.required_list("resources").iter();
-    let operations = resources.flat_map(|resource| read_resource(resource, &shared.parameters, report)).collect();
+    let operations =
+        resources.flat_map(|resource| read_resource(resource, &shared.parameters, secrets, report)).collect();
     fields.finish();
 
     Some(Consumes {
@@ -119,7 +120,7 @@ fn read_credential(node: &Node, secrets: &Secrets, report: &Report) -> Option<Cr
     Some(Credential { placement, value: value? })
 }
 
-fn read_resource(node: &Node, shared: &[Parameter], report: &Report) -> Vec<Consumed> {
+fn read_resource(node: &Node, shared: &[Parameter], secrets: &Secrets, report: &Report) -> Vec<Consumed> {
     let Some(mut fields) = Fields::of(node, "a resource", report) else {
         return Vec::new();
     };
@@ -128,7 +129,8 @@ fn read_resource(node: &Node, shared: &[Parameter], report: &Report) -> Vec<Cons
     let own = parameter::read_all(fields.list("inputParameters"), Owner::Consumed, report);
     let operations = fields.required_list("operations").iter();
     let outer = [own.as_slice(), shared];
-    let operations = operations.filter_map(|node| read_operation(node, path.as_ref(), &outer, report)).collect();
+    let operations =
+        operations.filter_map(|node| read_operation(node, path.as_ref(), &outer, secrets, report)).collect();
     fields.finish();
     operations
 }
@@ -137,10 +139,11 @@ fn read_operation(
     node: &Node,
     path: Option<&Placed<PathTemplate>>,
     outer: &[&[Parameter]],
+    secrets: &Secrets,
     report: &Report,
 ) -> Option<Consumed> {
     let mut fields = Fields::of(node, "an operation", report)?;
-    fields.refuse(&["authentication", "body", "maxBinarySize", "outputMediaType"]);
+    fields.refuse(&["authentication", "maxBinarySize", "outputMediaType"]);
     fields.ignore(&["tags"]);
     let name = fields.required_text("name", "the name by which `call` refers to it");
     let title = fields.text_of_any(&TITLE);
@@ -150,9 +153,11 @@ fn read_operation(
     output::read_parameters(&mut fields, report);
     let output_schema = output::read_schema(&mut fields, report);
     let own = parameter::read_all(fields.list("inputParameters"), Owner::Consumed, report);
+    let template = fields.node("body");
     fields.finish();
 
     let mut parameters = parameter::inherit(own, outer);
+    let body = template.and_then(|node| body::read(node, &mut parameters, secrets, report));
     Some(Consumed {
         name: check_name(name?, report)?,
         title,
@@ -160,6 +165,7 @@ fn read_operation(
         method: method.map(|method| method.value).unwrap_or_default(),
         path: path.and_then(|path| path::name_variables(path, &mut parameters, report)),
         parameters,
+        body,
         output_schema,
     })
 }

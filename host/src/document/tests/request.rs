@@ -140,14 +140,6 @@ fn bodies() {
     assert_eq!(find(&one, "get-user").1.body, Body::Empty);
     let two = plan(&[("- {name: body, in: body, type: object, required: true}", parameters)]);
     assert_eq!(find(&two, "put").1.body, Body::JsonMembers(vec![named("a", input("a")), named("b", input("b"))]));
-    let at = "capability.consumes[0].resources[0].operations[1].body";
-    check(
-        &[(
-            "method: PUT\n              input",
-            "method: PUT\n              body: {type: json, data: {}}\n              input",
-        )],
-        &[&format!("error AL009 27:15 {at}")],
-    );
 }
 
 #[test]
