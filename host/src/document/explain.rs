@@ -153,6 +153,13 @@ pub const PAGES: &[Page] = &[
         "Write the name exactly as it stands in the path.",
     ),
     page!(
+        "AL027",
+        "another name than the key above it",
+        "Where a section is a map, the key of an entry is its name. An entry that has a `name` or `namespace` of its own besides, and \
+         another one, would be called one thing here and another there.",
+        "Remove the name in the entry, or make it the same as the key.",
+    ),
+    page!(
         "AL030",
         "a path that can't be used",
         "A path begins with a slash; it has no query and no fragment, its variables are in braces, and in an exposed path each \
@@ -192,5 +199,33 @@ pub const PAGES: &[Page] = &[
         "Secrets are added by the host to the finished request, after the plugin is done with it. As an argument or in a path a \
          secret would pass through the sandbox, or be asked of the caller.",
         "Give it under `authentication`, or under `inputParameters` beside `baseUri` with `in: header` or `in: query`.",
+    ),
+    page!(
+        "AL043",
+        "a template that could mean several secrets",
+        "A template without a namespace, such as `{{API_KEY}}`, means the one key of this name in all binds. Several binds have it, and \
+         which value was meant can't be guessed.",
+        "Write it with its namespace: `{{env.API_KEY}}`.",
+    ),
+    page!(
+        "AL044",
+        "values of a bind are somewhere else",
+        "A bind says that its values are kept where Airlock doesn't read, a vault or a cloud's store of secrets. The document can be used \
+         all the same: where values come from is said in the operator's grant.",
+        "Have the values brought to an environment variable, a file or a systemd credential, and grant each from there.",
+    ),
+    page!(
+        "AL050",
+        "an import that can't be followed",
+        "A part of the document is imported from a file that isn't there, can't be read, lies outside of the document's folder, or has no \
+         entry of this name; or files import from each other in a circle.",
+        "Write the path relative to the document, in its folder or below, and the name as it stands in that file.",
+    ),
+    page!(
+        "AL051",
+        "a file for other documents to import from",
+        "The file has parts of a document, but no `capability`: it offers nothing by itself. In a plugin folder such a file is no plugin \
+         and no mistake; only what needs a plugin says so.",
+        "Import its parts in a document; or add a `capability` with `consumes` and `exposes` to make it a plugin.",
     ),
 ];
