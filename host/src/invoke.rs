@@ -99,7 +99,7 @@ pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
         operation.validate(&input)?;
         let confirmed = confirm::confirm(operation, &input, &mut dialogue).map_err(|it| noted(it, abilities))?;
         let mut allowance = plugin.allowance(name, caller, dialogue);
-        if plugin.passes_conditions() {
+        if plugin.passes_conditions(operation.operation()) {
             allowance.conditions = conditions;
         }
         let outcome = plugin.call(allowance, input.to_string(), permit, confirmed).await;

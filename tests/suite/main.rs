@@ -17,6 +17,7 @@ mod crafted;
 mod crowd;
 mod discovery;
 mod egress;
+mod flows;
 mod hostile;
 mod hot_load;
 mod http2;

@@ -138,10 +138,10 @@ impl Plugin {
         self.metrics.call_failed(&self.name, failure.cause());
     }
 
-    /// True where what a call depends on is handed on to the upstream: in documents, which make one request for each call. A
+    /// True where what a call depends on is handed on to the upstream: in documents, for operations that are one request. A
     /// provider of another kind can take the fields as inputs.
-    pub fn passes_conditions(&self) -> bool {
-        self.passes_conditions
+    pub fn passes_conditions(&self, operation: &Operation) -> bool {
+        self.passes_conditions && self.guest.is_one_request(&operation.name)
     }
 
     /// Whether the grant wants somebody to agree to each call of an operation.

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value as Json;
 
-use super::link::Offer;
-use super::model::{Consumes, Document, Hints, Surface};
+use super::link::{Called, Offer, reads};
+use super::model::{Consumes, Document, Hints, Semantics, Surface};
 use super::names::free_name;
 use super::plan::Plan;
 use crate::contract::{Description, Effects, Operation, Upstream};
@@ -35,7 +35,7 @@ pub fn assemble(document: &Document, offers: &[Offer]) -> Plan {
 /// Puts each tool to the first REST operation without a tool that means the same.
 fn group<'a>(offers: &'a [Offer<'a>]) -> Vec<Group<'a>> {
     let (rest, tools): (Vec<_>, Vec<_>) =
-        offers.iter().partition(|offer| matches!(offer.exposure.surface, Surface::Rest(_)));
+        offers.iter().partition(|offer| matches!(offer.subject.exposure.surface, Surface::Rest(_)));
     let mut groups: Vec<_> = rest.into_iter().map(|offer| Group { rest: Some(offer), tool: None }).collect();
     for tool in tools {
         let free = groups.iter_mut().filter(|group| group.tool.is_none());
@@ -49,11 +49,15 @@ fn group<'a>(offers: &'a [Offer<'a>]) -> Vec<Group<'a>> {
 }
 
 fn mean_the_same(rest: &Offer, tool: &Offer) -> bool {
-    std::ptr::eq(rest.consumed, tool.consumed)
+    same_calls(&rest.calls, &tool.calls)
         && same_inputs(&rest.inputs.schema, &tool.inputs.schema)
         && rest.action == tool.action
-        && rest.exposure.audience == tool.exposure.audience
+        && rest.subject.exposure.audience == tool.subject.exposure.audience
         && output_schema(rest) == output_schema(tool)
+}
+
+fn same_calls(one: &[Called], other: &[Called]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| std::ptr::eq(one.consumed, other.consumed))
 }
 
 /// Equal but for the order of the inputs.
@@ -84,14 +88,14 @@ impl<'a> Group<'a> {
     }
 
     fn given_name(&self) -> Option<String> {
-        let name = self.rest?.exposure.name.as_ref()?;
+        let name = self.rest?.subject.exposure.name.as_ref()?;
         Some(name.value.clone())
     }
 
     fn wanted_name(&self) -> String {
-        let tool_name = || self.tool?.exposure.name.as_ref().map(|name| name.value.clone());
+        let tool_name = || self.tool?.subject.exposure.name.as_ref().map(|name| name.value.clone());
         match self.rest {
-            Some(rest) => rest.consumed.name.value.clone(),
+            Some(rest) => rest.wanted_name(),
             None => tool_name().unwrap_or_default(),
         }
     }
@@ -99,20 +103,20 @@ impl<'a> Group<'a> {
     fn operation(&self, name: String) -> Operation {
         let offer = self.any();
         let offers = [self.rest, self.tool];
-        let mut titles = offers.iter().flatten().filter_map(|offer| offer.exposure.title.clone());
-        let tool = self.tool.and_then(|tool| tool.exposure.name.as_ref());
-        let hints = match self.tool.map(|tool| &tool.exposure.surface) {
+        let mut titles = offers.iter().flatten().filter_map(|offer| offer.subject.title().cloned());
+        let tool = self.tool.and_then(|tool| tool.subject.exposure.name.as_ref());
+        let hints = match self.tool.map(|tool| &tool.subject.exposure.surface) {
             Some(Surface::Tool(hints)) => *hints,
             _ => Hints::default(),
         };
         Operation {
             name,
-            title: titles.next().or_else(|| offer.consumed.title.clone()),
+            title: titles.next().or_else(|| offer.only_call()?.consumed.title.clone()),
             description: self.description(),
             input_schema: offer.inputs.schema.clone(),
             output_schema: output_schema(offer).cloned(),
-            effects: effects(&offer.consumed.method, hints),
-            audience: offer.exposure.audience,
+            effects: effects(&offer.calls, semantics(offer), hints),
+            audience: offer.subject.exposure.audience,
             route: self.rest.and_then(|rest| rest.inputs.route.clone()),
             tool: tool.map(|name| name.value.clone()),
         }
@@ -120,31 +124,67 @@ impl<'a> Group<'a> {
 
     /// The longer one of a REST operation and its tool, for the sake of the agent that reads it.
     fn description(&self) -> String {
-        let consumed = self.any().consumed;
+        let offer = self.any();
         let own = [self.rest, self.tool].into_iter().flatten();
-        let own = own.filter_map(|offer| offer.exposure.description.as_ref());
+        let own = own.filter_map(|offer| offer.subject.description());
         // Of equals the first: `max_by_key` takes the last.
         let longest = own.rev().max_by_key(|text| text.chars().count());
-        let text = longest.or(consumed.description.as_ref()).cloned();
-        text.unwrap_or_else(|| {
-            format!("{} {}", consumed.method, consumed.path.as_ref().map_or(String::new(), |path| path.to_text()))
-        })
+        let called = || offer.only_call()?.consumed.description.as_ref();
+        longest.or_else(called).cloned().unwrap_or_else(|| requests(&offer.calls))
     }
 }
 
 fn output_schema<'a>(offer: &Offer<'a>) -> Option<&'a Json> {
-    offer.exposure.output_schema.as_ref().or(offer.consumed.output_schema.as_ref())
+    let answer = || offer.answered_by?.output_schema.as_ref();
+    offer.subject.output_schema().or_else(answer)
 }
 
-/// What a tool's hints leave open follows from the method of the upstream request (RFC 9110). What isn't said to be harmless counts as
-/// destructive, as MCP has it: a POST or PUT may write over what can't be restored.
-fn effects(method: &str, hints: Hints) -> Effects {
-    let reads = matches!(method, "GET" | "HEAD" | "OPTIONS");
+impl<'a> Offer<'a> {
+    /// What it is called if the document gives it no name.
+    fn wanted_name(&self) -> String {
+        let flow = self.subject.shared.map(|(_, flow)| &flow.name.value);
+        match (flow.and_then(|name| name.rsplit_once('.')), self.calls.last()) {
+            (Some((_, name)), _) => name.to_owned(),
+            (None, Some(called)) => called.consumed.name.value.clone(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The call that is all that it does.
+    fn only_call(&self) -> Option<Called<'a>> {
+        match self.calls.as_slice() {
+            [called] => Some(*called),
+            _ => None,
+        }
+    }
+}
+
+/// `GET /users/{id}, GET /teams`, for want of a description.
+fn requests(calls: &[Called]) -> String {
+    let requests = calls.iter().map(|Called { consumed, .. }| {
+        let path = consumed.path.as_ref().map_or(String::new(), |path| path.to_text());
+        format!("{} {path}", consumed.method)
+    });
+    requests.collect::<Vec<_>>().join(", ")
+}
+
+fn semantics(offer: &Offer) -> Semantics {
+    offer.subject.shared.map_or(Semantics::default(), |(_, flow)| flow.semantics)
+}
+
+/// What a tool's hints leave open is what the flow says that it refers to, and else follows from the methods of the upstream
+/// requests (RFC 9110). What isn't said to be harmless counts as destructive, as MCP has it: a POST or PUT may write over what
+/// can't be restored. Several requests, each of which could be repeated, can't always be repeated together.
+fn effects(calls: &[Called], semantics: Semantics, hints: Hints) -> Effects {
+    let all = |is: fn(&str) -> bool| calls.iter().all(|called| is(&called.consumed.method));
+    let reads = semantics.safe.unwrap_or_else(|| all(reads));
+    let repeats = calls.len() <= 1 && all(|method| matches!(method, "PUT" | "DELETE"));
+    let deletes = semantics.safe != Some(true) && !all(|method| method != "DELETE");
     let read_only = hints.read_only.unwrap_or(reads);
     Effects {
         read_only,
-        destructive: hints.destructive.unwrap_or(!read_only || method == "DELETE"),
-        idempotent: hints.idempotent.unwrap_or(reads || matches!(method, "PUT" | "DELETE")),
+        destructive: hints.destructive.unwrap_or(!read_only || deletes),
+        idempotent: hints.idempotent.or(semantics.idempotent).unwrap_or(reads || repeats),
         open_world: hints.open_world.unwrap_or(true),
     }
 }
@@ -157,8 +197,9 @@ fn title(document: &Document) -> String {
 /// The APIs that are called, with the methods that are used.
 fn upstreams(document: &Document, offers: &[Offer]) -> Vec<Upstream> {
     let upstream = |api: &Consumes| {
-        let called = offers.iter().filter(|offer| std::ptr::eq(offer.consumes, api));
-        let methods: BTreeSet<&str> = called.map(|offer| offer.consumed.method.as_str()).collect();
+        let calls = offers.iter().flat_map(|offer| &offer.calls);
+        let called = calls.filter(|called| std::ptr::eq(called.consumes, api));
+        let methods: BTreeSet<&str> = called.map(|called| called.consumed.method.as_str()).collect();
         let base = api.base.as_ref().filter(|_| !methods.is_empty())?;
         Some(Upstream {
             base_url: base.to_url(),

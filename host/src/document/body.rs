@@ -1,5 +1,7 @@
 //! A consumed operation's body -> the body of one offer: each variable gives way to what the exposed operation feeds it with.
 
+use std::borrow::Cow;
+
 use super::link::Feed;
 use super::model::Consumed;
 use super::plan::{Body, FormPart, JsonNode, NamedValue, TemplatePart, TextBody, TextPart, Value};
@@ -15,7 +17,7 @@ pub fn with_variables<'a>(mut feeds: Vec<Feed<'a>>, consumed: &'a Consumed) -> V
     for parameter in consumed.parameters.iter().filter(|it| in_body(it.location) && it.constant.is_none()) {
         if feeds.iter().all(|feed| feed.parameter.name.value != parameter.name.value) {
             let value = Value::Input(parameter.name.value.clone());
-            feeds.push(Feed { parameter, value, at: parameter.name.at.clone() });
+            feeds.push(Feed { parameter: Cow::Borrowed(parameter), value, at: parameter.name.at.clone() });
         }
     }
     feeds
@@ -67,7 +69,7 @@ pub fn fill(template: &Body, feeds: &[Feed]) -> Body {
 fn fill_value(value: &Value, feeds: &[Feed]) -> Value {
     match value {
         Value::Input(variable) => feed_of(variable, feeds),
-        Value::Constant(json) => Value::Constant(json.clone()),
+        Value::Constant(_) | Value::Step(_) => value.clone(),
         Value::Template(parts) => Value::Template(parts.iter().flat_map(|part| fill_part(part, feeds)).collect()),
     }
 }
@@ -80,12 +82,13 @@ fn feed_of(variable: &str, feeds: &[Feed]) -> Value {
 
 fn fill_part(part: &TemplatePart, feeds: &[Feed]) -> Vec<TemplatePart> {
     match part {
-        TemplatePart::Text(_) => vec![part.clone()],
+        TemplatePart::Text(_) | TemplatePart::Step(_) => vec![part.clone()],
         TemplatePart::Input(variable) => match feed_of(variable, feeds) {
             Value::Input(name) => vec![TemplatePart::Input(name)],
             Value::Constant(Json::String(text)) => vec![TemplatePart::Text(text)],
             Value::Constant(json) => vec![TemplatePart::Text(json.to_string())],
             Value::Template(parts) => parts,
+            Value::Step(part) => vec![TemplatePart::Step(part)],
         },
     }
 }

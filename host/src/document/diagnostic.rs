@@ -95,6 +95,8 @@ pub enum Code {
     Import,
     /// A file without a capability: others import from it.
     SharedFile,
+    /// Steps of a flow that need each other's results.
+    StepCycle,
 }
 
 impl Code {
@@ -128,6 +130,7 @@ impl Code {
             Self::ForeignBind => "AL044",
             Self::Import => "AL050",
             Self::SharedFile => "AL051",
+            Self::StepCycle => "AL060",
         }
     }
 }

@@ -228,4 +228,10 @@ pub const PAGES: &[Page] = &[
          and no mistake; only what needs a plugin says so.",
         "Import its parts in a document; or add a `capability` with `consumes` and `exposes` to make it a plugin.",
     ),
+    page!(
+        "AL060",
+        "steps that need each other's results",
+        "Each step of a flow is carried out once it has the results that it refers to. These wait for each other, so none could ever begin.",
+        "Take one of the references out; a step may refer to what needs nothing of it.",
+    ),
 ];

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::diagnostic::Code;
-use super::link::{Feed, inputs_of};
-use super::model::{Exposure, Parameter as Declared, RestRoute, Surface, settle_body};
+use super::link::{Feed, Subject, inputs_of};
+use super::model::{Parameter as Declared, RestRoute, Surface, settle_body};
 use super::names::{Match, find_match};
-use super::plan::Value;
+use super::plan::{QueryStyle, Value};
 use super::report::Report;
-use super::tree::Place;
+use super::tree::{Place, Placed};
 use crate::contract::{Location, Parameter, Route};
 
 /// What a caller gives.
@@ -33,45 +33,45 @@ struct Input {
 
 /// The names of the inputs that an exposure declares: its parameters, and the variables of its path that none of them
 /// matches. `None` if it declares none, so that they are derived.
-pub fn declared_names(exposure: &Exposure) -> Option<Vec<&str>> {
-    let declared = exposure.inputs.as_ref()?;
-    let mut names: Vec<&str> = declared.iter().map(|input| input.name.value.as_str()).collect();
-    if let Some(route) = route_of(exposure) {
+pub fn declared_names<'a>(subject: &Subject<'a>) -> Option<Vec<&'a str>> {
+    let declared = subject.inputs()?;
+    let mut names: Vec<&'a str> = declared.iter().map(|input| input.name.value.as_str()).collect();
+    if let Some(route) = route_of(subject) {
         let free = route.path.value.variables().filter(|variable| find_match(variable, names.clone()) == Match::None);
-        let free: Vec<&str> = free.collect();
+        let free: Vec<&'a str> = free.collect();
         names.extend(free);
     }
     Some(names)
 }
 
 /// Collects the inputs of an exposure whose parameters are fed like this.
-pub fn collect(exposure: &Exposure, feeds: &[Feed], report: &Report) -> Inputs {
-    let mut inputs = match &exposure.inputs {
-        Some(declared) => declared.iter().map(|input| declare(input, exposure, feeds)).collect(),
+pub fn collect(subject: &Subject, feeds: &[Feed], report: &Report) -> Inputs {
+    let mut inputs = match subject.inputs() {
+        Some(declared) => declared.iter().map(|input| declare(input, subject, feeds)).collect(),
         None => Vec::new(),
     };
-    check_references(exposure, feeds, report);
-    derive(exposure, feeds, &mut inputs);
-    if let Some(route) = route_of(exposure) {
+    check_references(subject, feeds, report);
+    derive(subject, feeds, &mut inputs);
+    if let Some(route) = route_of(subject) {
         name_variables(route, &mut inputs, report);
         check_locations(&inputs, route, report);
         settle_body(inputs.iter_mut().map(|input| &mut input.location));
     }
-    Inputs { schema: object_schema(&inputs), route: route_of(exposure).map(|route| make_route(route, &inputs)) }
+    Inputs { schema: object_schema(&inputs), route: route_of(subject).map(|route| make_route(route, &inputs)) }
 }
 
-fn route_of(exposure: &Exposure) -> Option<&RestRoute> {
-    match &exposure.surface {
+fn route_of<'a>(subject: &Subject<'a>) -> Option<&'a RestRoute> {
+    match &subject.exposure.surface {
         Surface::Rest(route) => route.as_ref(),
         Surface::Tool(_) => None,
     }
 }
 
 /// An input as declared; what the declaration leaves open is taken from the parameter that it feeds.
-fn declare(declared: &Declared, exposure: &Exposure, feeds: &[Feed]) -> Input {
+fn declare(declared: &Declared, subject: &Subject, feeds: &[Feed]) -> Input {
     let name = &declared.name.value;
     let derived = derive_one(name, &declared.name.at, feeds);
-    let by_default = matches!(exposure.surface, Surface::Tool(_));
+    let by_default = matches!(subject.exposure.surface, Surface::Tool(_));
     Input {
         name: name.clone(),
         at: declared.name.at.clone(),
@@ -97,8 +97,8 @@ fn complete(declared: &Map<String, Json>, derived: &Map<String, Json>) -> Map<St
 }
 
 /// Adds each input that a parameter is fed with and that isn't there yet.
-fn derive(exposure: &Exposure, feeds: &[Feed], inputs: &mut Vec<Input>) {
-    let allowed = declared_names(exposure);
+fn derive(subject: &Subject, feeds: &[Feed], inputs: &mut Vec<Input>) {
+    let allowed = declared_names(subject);
     for feed in feeds {
         for name in inputs_of(&feed.value) {
             let is_known = inputs.iter().any(|input| input.name == name);
@@ -108,6 +108,15 @@ fn derive(exposure: &Exposure, feeds: &[Feed], inputs: &mut Vec<Input>) {
             }
         }
     }
+}
+
+/// The input of this name as a parameter of its own; `None` if nothing is fed by it.
+pub fn derive_input(name: &str, feeds: &[Feed]) -> Option<Declared> {
+    let feed = feeds.iter().find(|feed| inputs_of(&feed.value).contains(&name))?;
+    let Input { name, at, schema, required, location, .. } = derive_one(name, &feed.at, feeds);
+    let name = Placed { at, value: name };
+    let style = QueryStyle::FormExploded;
+    Some(Declared { name, location: Some(location), schema, required: Some(required), style, constant: None })
 }
 
 /// An input as the parameters that it feeds want it. The first that gets it unchanged decides on type and place.
@@ -138,8 +147,8 @@ fn derive_one(name: &str, at: &Place, feeds: &[Feed]) -> Input {
 }
 
 /// `with` must not refer to an input that the declaration leaves out.
-fn check_references(exposure: &Exposure, feeds: &[Feed], report: &Report) {
-    let Some(declared) = declared_names(exposure) else {
+fn check_references(subject: &Subject, feeds: &[Feed], report: &Report) {
+    let Some(declared) = declared_names(subject) else {
         return;
     };
     for feed in feeds {

@@ -1,9 +1,17 @@
-//! An exposure and the consumed operation that it calls -> one offer: an operation with what carries it out.
+//! An exposure and the consumed operations that it calls -> one offer: an operation with what carries it out.
 //!
-//! Follows `call` and `with`; what the inputs look like is the work of `inputs`.
+//! Follows `call` and `with`; what the inputs look like is the work of `inputs`, which flow a `ref` means that of `subject`.
+
+mod bind;
+mod flow;
+mod subject;
+
+use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
+use self::bind::Bindings;
+pub use self::{flow::reads, subject::Subject};
 use super::body;
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
@@ -19,56 +27,111 @@ use crate::contract::Location;
 /// An exposure whose references are followed.
 pub struct Offer<'a> {
     /// What the document says about it.
-    pub exposure: &'a Exposure,
-    /// The API that is called.
-    pub consumes: &'a Consumes,
-    /// The operation that is called.
-    pub consumed: &'a Consumed,
+    pub subject: Subject<'a>,
+    /// What is called, in the order of the document.
+    pub calls: Vec<Called<'a>>,
+    /// The call whose answer is the result as it comes; `None` if the result is made of several.
+    pub answered_by: Option<&'a Consumed>,
     /// What the caller gives.
     pub inputs: Inputs,
     /// What carries it out.
     pub action: Action,
 }
 
+/// A consumed operation, and the API that it is one of.
+#[derive(Clone, Copy)]
+pub struct Called<'a> {
+    /// The API.
+    pub consumes: &'a Consumes,
+    /// The operation.
+    pub consumed: &'a Consumed,
+}
+
 /// What one parameter of the called operation gets.
+#[derive(Clone)]
 pub struct Feed<'a> {
     /// The parameter.
-    pub parameter: &'a Parameter,
+    pub parameter: Cow<'a, Parameter>,
     /// The value.
     pub value: Value,
     /// Where the document says so.
     pub at: Place,
 }
 
-/// Follows the references of one exposure. `None` after an error.
-pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report) -> Option<Offer<'a>> {
-    let model::Action::Call(call) = &exposure.action;
-    let (consumes, consumed) = find_called(&call.operation, document, report)?;
-    // Without a usable path the parameters aren't known; what would be said about them would be wrong.
-    let path = consumed.path.as_ref()?;
-    let feeds = match &call.with {
-        With::Arguments(arguments) => feed_arguments(arguments, consumed, report),
-        With::SameNames => feed_same_names(exposure, consumed),
-        With::Unreadable => return None,
-    };
-    let feeds = with_constants(body::with_variables(feeds, consumed), consumed);
-    check_constants(&feeds, report);
-    check_required(exposure, call, consumed, &feeds, report);
-    let inputs = inputs::collect(exposure, &feeds, report);
-    let request = make_request(consumes, consumed, path, &feeds)?;
-    let action = Action::Call(Call { request, answer: Answer::HandedOn });
-    Some(Offer { exposure, consumes, consumed, inputs, action })
+/// A call whose parameters are fed.
+struct Fed<'a> {
+    call: &'a model::Call,
+    called: Called<'a>,
+    feeds: Vec<Feed<'a>>,
 }
 
-fn find_called<'a>(
-    call: &Placed<String>,
-    document: &'a Document,
-    report: &Report,
-) -> Option<(&'a Consumes, &'a Consumed)> {
-    let find_in = |api: &'a Consumes| {
-        let name = call.value.strip_prefix(&api.namespace.value)?.strip_prefix('.')?;
-        let consumed = api.operations.iter().find(|operation| operation.name.value == name)?;
-        Some((api, consumed))
+/// Follows the references of one exposure. `None` after an error.
+pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report) -> Option<Offer<'a>> {
+    let subject = Subject::of(exposure, document, report)?;
+    let calls = match subject.action {
+        model::Action::Call(call) => vec![call],
+        model::Action::Flow(flow) => flow::calls(flow),
+        // Reading leaves none in an aggregate.
+        model::Action::Reference(_) => return None,
+    };
+    let fed: Vec<_> = calls.into_iter().map(|call| feed(call, &subject, document, report)).collect();
+    let mut fed = fed.into_iter().collect::<Option<Vec<_>>>()?;
+    let mut feeds: Vec<Feed> = fed.iter().flat_map(|fed| fed.feeds.clone()).collect();
+    if let model::Action::Flow(flow) = subject.action {
+        feeds.extend(flow::other_feeds(flow));
+    }
+    let (bindings, feeds) = bind::bind(&subject, feeds, report)?;
+    for feed in fed.iter_mut().flat_map(|fed| &mut fed.feeds) {
+        feed.value = bindings.apply(&feed.value);
+    }
+    fed.iter().for_each(|fed| fed.check(&subject, report));
+    let inputs = inputs::collect(&subject, &feeds, report);
+    let calls: Vec<Called> = fed.iter().map(|fed| fed.called).collect();
+    let (action, answered_by) = match subject.action {
+        model::Action::Flow(flow) => {
+            let flow = flow::make(flow, &fed, &bindings, report)?;
+            let answered_by = flow.answered_by.map(|call| calls[call].consumed);
+            (Action::Flow(flow.plan), answered_by)
+        }
+        _ => {
+            let fed = fed.first()?;
+            (Action::Call(Call { request: fed.request()?, answer: Answer::HandedOn }), Some(fed.called.consumed))
+        }
+    };
+    Some(Offer { subject, calls, answered_by, inputs, action })
+}
+
+/// Follows one call, and finds what its parameters get. `None` after an error.
+fn feed<'a>(call: &'a model::Call, subject: &Subject, document: &'a Document, report: &Report) -> Option<Fed<'a>> {
+    let called = find_called(&call.operation, document, report)?;
+    let consumed = called.consumed;
+    // Without a usable path the parameters aren't known; what would be said about them would be wrong.
+    consumed.path.as_ref()?;
+    let feeds = match &call.with {
+        With::Arguments(arguments) => feed_arguments(arguments, consumed, report),
+        With::SameNames => feed_same_names(call, subject, consumed),
+        With::Unreadable => return None,
+    };
+    Some(Fed { call, called, feeds: with_constants(body::with_variables(feeds, consumed), consumed) })
+}
+
+impl Fed<'_> {
+    fn check(&self, subject: &Subject, report: &Report) {
+        check_constants(&self.feeds, report);
+        check_required(subject, self.call, self.called.consumed, &self.feeds, report);
+    }
+
+    fn request(&self) -> Option<Request> {
+        let Called { consumes, consumed } = self.called;
+        make_request(consumes, consumed, consumed.path.as_ref()?, &self.feeds)
+    }
+}
+
+fn find_called<'a>(call: &Placed<String>, document: &'a Document, report: &Report) -> Option<Called<'a>> {
+    let find_in = |consumes: &'a Consumes| {
+        let name = call.value.strip_prefix(&consumes.namespace.value)?.strip_prefix('.')?;
+        let consumed = consumes.operations.iter().find(|operation| operation.name.value == name)?;
+        Some(Called { consumes, consumed })
     };
     let found = document.consumes.iter().find_map(find_in);
     if found.is_none() {
@@ -105,7 +168,10 @@ fn feed_arguments<'a>(arguments: &[Argument], consumed: &'a Consumed, report: &R
                 let what = format!("parameter `{}`", parameter.name.value);
                 report.duplicate(Code::DuplicateName, &argument.value.at, &what, &earlier.at);
             }
-            None => feeds.push(Feed { parameter, value: argument.value.value.clone(), at: argument.value.at.clone() }),
+            None => {
+                let Placed { at, value } = argument.value.clone();
+                feeds.push(Feed { parameter: Cow::Borrowed(parameter), value, at });
+            }
         }
     }
     feeds
@@ -141,8 +207,8 @@ fn find_parameter<'a>(key: &Placed<String>, consumed: &'a Consumed, report: &Rep
 }
 
 /// Without `with`, each parameter gets the input of its name, if there is one.
-fn feed_same_names<'a>(exposure: &Exposure, consumed: &'a Consumed) -> Vec<Feed<'a>> {
-    let names = inputs::declared_names(exposure);
+fn feed_same_names<'a>(call: &model::Call, subject: &Subject, consumed: &'a Consumed) -> Vec<Feed<'a>> {
+    let names = inputs::declared_names(subject);
     let feed = |parameter: &'a Parameter| {
         let own = parameter.name.value.as_str();
         let input = match &names {
@@ -155,7 +221,8 @@ fn feed_same_names<'a>(exposure: &Exposure, consumed: &'a Consumed) -> Vec<Feed<
             },
             Some(_) => return None,
         };
-        Some(Feed { parameter, value: Value::Input(input.to_owned()), at: exposure.action.at().clone() })
+        let value = Value::Input(input.to_owned());
+        Some(Feed { parameter: Cow::Borrowed(parameter), value, at: call.operation.at.clone() })
     };
     consumed.parameters.iter().filter_map(feed).collect()
 }
@@ -166,7 +233,7 @@ fn with_constants<'a>(mut feeds: Vec<Feed<'a>>, consumed: &'a Consumed) -> Vec<F
         let fed = feeds.iter().any(|feed| feed.parameter.name.value == parameter.name.value);
         if let Some(constant) = parameter.constant.as_ref().filter(|_| !fed) {
             let value = Value::Constant(constant.clone());
-            feeds.push(Feed { parameter, value, at: parameter.name.at.clone() });
+            feeds.push(Feed { parameter: Cow::Borrowed(parameter), value, at: parameter.name.at.clone() });
         }
     }
     feeds
@@ -176,11 +243,11 @@ fn with_constants<'a>(mut feeds: Vec<Feed<'a>>, consumed: &'a Consumed) -> Vec<F
 pub fn inputs_of(value: &Value) -> Vec<&str> {
     match value {
         Value::Input(name) => vec![name],
-        Value::Constant(_) => Vec::new(),
+        Value::Constant(_) | Value::Step(_) => Vec::new(),
         Value::Template(parts) => {
             let inputs = parts.iter().filter_map(|part| match part {
                 TemplatePart::Input(name) => Some(name.as_str()),
-                TemplatePart::Text(_) => None,
+                TemplatePart::Text(_) | TemplatePart::Step(_) => None,
             });
             inputs.collect()
         }
@@ -216,21 +283,22 @@ fn is_segment(value: &Json) -> bool {
 fn has_control(value: &Value) -> bool {
     let in_text = |text: &str| text.contains(|c: char| c.is_control());
     match value {
-        Value::Input(_) => false,
+        Value::Input(_) | Value::Step(_) => false,
         Value::Constant(value) => value.as_str().is_some_and(in_text),
         Value::Template(parts) => parts.iter().any(|part| matches!(part, TemplatePart::Text(text) if in_text(text))),
     }
 }
 
-fn check_required(exposure: &Exposure, call: &model::Call, consumed: &Consumed, feeds: &[Feed], report: &Report) {
+fn check_required(subject: &Subject, call: &model::Call, consumed: &Consumed, feeds: &[Feed], report: &Report) {
     // Null is never sent, so it gives nothing.
     let gives = |feed: &&Feed| feed.value != Value::Constant(Json::Null);
     let fed = |parameter: &Parameter| {
         feeds.iter().filter(gives).any(|feed| feed.parameter.name.value == parameter.name.value)
     };
-    let prefix = match exposure.surface {
-        Surface::Rest(_) => "rest",
-        Surface::Tool(_) => "tools",
+    let prefix = match (subject.shared, &subject.exposure.surface) {
+        (Some((_, flow)), _) => flow.namespace(),
+        (None, Surface::Rest(_)) => "rest",
+        (None, Surface::Tool(_)) => "tools",
     };
     for parameter in consumed.parameters.iter().filter(|parameter| parameter.is_required() && !fed(parameter)) {
         let (called, name) = (&consumed.name.value, &parameter.name.value);

@@ -2,6 +2,8 @@
 //!
 //! Reading goes on after an error with what it has, so a part may be incomplete; then the report holds an error.
 
+mod flow;
+
 use serde_json::{Map, Value as Json};
 
 use super::plan::{Body, QueryStyle, Value};
@@ -9,6 +11,8 @@ pub use super::secrets::Secrets;
 use super::tree::{Place, Placed};
 use super::uri::{BaseUri, PathTemplate};
 use crate::contract::{Audience, Credential, Location};
+
+pub use flow::{Flow, Lookup, Mapping, Reference, Semantics, SharedFlow, Step, Task};
 
 /// A whole document.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct Document {
     pub secrets: Secrets,
     /// The APIs that it calls.
     pub consumes: Vec<Consumes>,
+    /// The flows of its aggregates.
+    pub flows: Vec<SharedFlow>,
     /// What it offers, in the order of the document.
     pub exposures: Vec<Exposure>,
 }
@@ -102,6 +108,10 @@ pub struct Exposure {
 pub enum Action {
     /// Calls a consumed operation.
     Call(Call),
+    /// Carries out several steps.
+    Flow(Flow),
+    /// Does what a flow of an aggregate does.
+    Reference(Reference),
 }
 
 /// A call of a consumed operation.
@@ -169,6 +179,8 @@ impl Action {
     pub fn at(&self) -> &Place {
         match self {
             Self::Call(call) => &call.operation.at,
+            Self::Flow(flow) => &flow.at,
+            Self::Reference(reference) => &reference.flow.at,
         }
     }
 }

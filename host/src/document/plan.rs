@@ -1,10 +1,14 @@
 //! What a capability document means, ready to be carried out: the meaning of `wit/plan.wit` inside the host.
 
+mod flow;
 mod shape;
 
 use serde_json::Value as Json;
 
-pub use self::shape::{Form, Gather, Origin, Shape};
+pub use self::{
+    flow::{Flow, Keep, Lookup, Outcome, Part, Step, Task},
+    shape::{Form, Gather, Origin, Shape},
+};
 use crate::contract::Description;
 
 /// A whole document.
@@ -23,6 +27,8 @@ pub enum Action {
     Call(Call),
     /// No request: the result is made of the input alone, its source is an empty object.
     Made(Shape),
+    /// Several steps on the way to one result.
+    Flow(Flow),
 }
 
 /// A request and what becomes of its answer.
@@ -82,6 +88,8 @@ pub enum Value {
     Constant(Json),
     /// Text with inputs in it; an absent input makes the whole value absent.
     Template(Vec<TemplatePart>),
+    /// What an earlier step of the flow has led to.
+    Step(Part),
 }
 
 /// A part of a text template.
@@ -91,6 +99,8 @@ pub enum TemplatePart {
     Text(String),
     /// The input of this name, as text.
     Input(String),
+    /// What an earlier step of the flow has led to, as text.
+    Step(Part),
 }
 
 /// A name with a value.

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::plan::{Action, Call, PathPart, Plan, Value};
+use super::plan::{Action, PathPart, Plan, Request, Task, Value};
 use super::template::{Piece, split_path, split_value};
 use super::uri::{BaseUri, PathTemplate};
 use super::{Code, Compiled, Diagnostic, Mode, Severity, compile};
@@ -51,6 +51,21 @@ fn check_diagnostics(diagnostics: &[Diagnostic], source: &str) {
     }
 }
 
+/// What an action asks of upstreams.
+fn requests(action: &Action) -> Vec<&Request> {
+    match action {
+        Action::Call(call) => vec![&call.request],
+        Action::Made(_) => Vec::new(),
+        Action::Flow(flow) => {
+            let asked = flow.steps.iter().filter_map(|step| match &step.task {
+                Task::Ask(request, _) => Some(request),
+                Task::Find(_) => None,
+            });
+            asked.collect()
+        }
+    }
+}
+
 /// The description keeps what callers rely on, and no request leaves what is declared.
 fn check_plan(plan: &Plan) {
     let operations = &plan.description.operations;
@@ -64,16 +79,14 @@ fn check_plan(plan: &Plan) {
     }
     let upstreams = &plan.description.upstreams;
     let destination = |url: &str| Destination::parse(url).unwrap_or_else(|e| panic!("{url}: {e}"));
-    let calls = plan.actions.iter().filter_map(|action| match action {
-        Action::Call(call) => Some(call),
-        Action::Made(_) => None,
-    });
-    for Call { request, .. } in calls {
+    for request in plan.actions.iter().flat_map(requests) {
         let mut path = String::new();
         for part in &request.path {
             match part {
                 PathPart::Literal(text) => path.push_str(text),
-                PathPart::Value(Value::Input(_) | Value::Constant(_) | Value::Template(_)) => path.push('x'),
+                PathPart::Value(Value::Input(_) | Value::Constant(_) | Value::Template(_) | Value::Step(_)) => {
+                    path.push('x')
+                }
             }
         }
         let asked = destination(&format!("{}://{}{path}", request.scheme, request.authority));

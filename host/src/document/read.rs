@@ -2,12 +2,16 @@
 //!
 //! Follows no reference; that is the work of `link`.
 
+mod action;
+mod aggregates;
 mod argument;
 mod audience;
 mod authentication;
 mod body;
 mod consumes;
 mod exposes;
+mod flow;
+mod json_path;
 mod output;
 mod parameter;
 mod path;
@@ -50,17 +54,15 @@ pub fn read(root: &Node, report: &Report) -> Option<Document> {
         fields.missing("capability").expected("a mapping with `consumes` and `exposes`");
     }
     let mut own = Fields::of(capability?, "consumes and exposes", report)?;
-    for fields in [&mut fields, &mut own] {
-        fields.refuse(&["aggregates"]);
-    }
     let mut secrets = Secrets::default();
     secret::read_binds(&read_part("binds", &mut fields, &mut own), &mut secrets, report);
     let consumes = read_required_part("consumes", &mut fields, &mut own);
     let consumes = consumes::read(&consumes, &secrets, report);
+    let flows = aggregates::read(&read_part("aggregates", &mut fields, &mut own), &secrets, report);
     let exposures = exposes::read(&read_required_part("exposes", &mut fields, &mut own), &secrets, report);
     fields.finish();
     own.finish();
-    Some(Document { title, summary, secrets, consumes, exposures })
+    Some(Document { title, summary, secrets, consumes, flows, exposures })
 }
 
 /// The items of a part: those at the root of the document and those of its capability mean the same.

@@ -4,6 +4,7 @@ mod answer;
 mod audience;
 mod bodies;
 mod corpora;
+mod flows;
 mod imports;
 mod inputs;
 mod migrate;

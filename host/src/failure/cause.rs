@@ -127,7 +127,7 @@ impl From<&Failure> for Cause {
             Failure::InputRequired(_) | Failure::CannotAsk { .. } => Self::InputRequired,
             Failure::NotConfirmed(_) => Self::NotConfirmed,
             Failure::Upstream { .. } => Self::UpstreamError,
-            Failure::Egress(refusal) => Self::from(refusal),
+            Failure::Egress(refusal) | Failure::Request { refusal, .. } => Self::from(refusal),
             Failure::Unavailable(_) => Self::UpstreamUnavailable,
             Failure::Busy { .. } => Self::Busy,
             Failure::WallDeadline { .. } => Self::WallDeadline,

@@ -56,6 +56,14 @@ pub enum Failure {
     /// too slow are different cases of the refusal.
     #[error("{0}")]
     Egress(Refusal),
+    /// The same for one of several requests: what it was for says the plugin, why it has failed the mediator.
+    #[error("{purpose}: {refusal}")]
+    Request {
+        /// What the request was for, such as a step of a flow.
+        purpose: String,
+        /// Why it has failed.
+        refusal: Refusal,
+    },
     /// The plugin reports that an upstream is unavailable, for a reason that the mediator doesn't know, such as an answer that
     /// makes no sense.
     #[error("the upstream is unavailable: {0}")]

@@ -24,6 +24,7 @@ pub(super) fn render(failure: &Failure, asked: Asked<'_>) -> CallToolResult {
         Failure::Forbidden(_) | Failure::OverRate { .. } | Failure::NotConfirmed(_) => failure.to_string(),
         Failure::Upstream { .. } => failure.to_string(),
         Failure::Egress(refusal) => refused(refusal, effects),
+        Failure::Request { purpose, refusal } => format!("{purpose}: {}", refused(refusal, effects)),
         Failure::Unavailable(_) | Failure::WallDeadline { .. } => {
             format!("{failure}; {}", again(effects))
         }

@@ -239,7 +239,7 @@ fn check_accepted(operation: &OperationRef, headers: &HeaderMap) -> Result<(), P
 fn conditions(operation: &OperationRef, method: &Method, headers: &HeaderMap) -> Result<Conditions, Problem> {
     let conditions = Conditions::of(headers);
     let is_unchecked = conditions.guards(method).any(|name| !is_input(operation, name));
-    match is_unchecked && !operation.plugin().passes_conditions() {
+    match is_unchecked && !operation.plugin().passes_conditions(operation.operation()) {
         true => Err(Fault::Condition.into()),
         false => Ok(conditions),
     }

@@ -210,7 +210,7 @@ impl From<Failure> for Problem {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
                 Self::of_upstream(status, message.clone(), HeaderMap::new())
             }
-            Failure::Egress(refusal) => problem.of_refusal(refusal),
+            Failure::Egress(refusal) | Failure::Request { refusal, .. } => problem.of_refusal(refusal),
             // A place is free as soon as any call ends, and most end within a second.
             Failure::Busy { .. } => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             _ => problem,

@@ -45,7 +45,7 @@ pub(super) use capability::{
     CapabilityPre,
     airlock::capability::{dialogue, events, types},
 };
-pub(super) use document_runtime::{DocumentRuntime, airlock::capability::plan};
+pub(super) use document_runtime::{DocumentRuntime, DocumentRuntimePre, airlock::capability::plan};
 pub(super) use with_completions::{WithCompletionsPre, exports::airlock::capability::completions};
 pub(super) use with_prompts::{WithPromptsPre, exports::airlock::capability::prompts};
 pub(super) use with_resources::{WithResourcesPre, exports::airlock::capability::resources};

@@ -54,8 +54,8 @@ fn read(stream: HostIncomingBodyStream, outbound: Outbound) -> Body {
 }
 
 fn broke_off(outbound: &Outbound, error: &wasmtime::Error) -> Failure {
-    match outbound.refusal() {
-        Some(refusal) => Failure::Egress(refusal),
+    match outbound.refusals().latest() {
+        Some(refusal) => Failure::Egress(refusal.clone()),
         None => Failure::Unavailable(format!("its answer broke off: {error}")),
     }
 }

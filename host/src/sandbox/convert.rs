@@ -3,10 +3,9 @@
 
 use serde::de::{Error as _, IgnoredAny};
 
-use super::{Results, bindings::types as wit, dialogue, json::Room};
+use super::{Results, bindings::types as wit, dialogue, json::Room, refusals::Refusals};
 use crate::{
     contract::{self, Blob, Content, Contents, Link, Message, Resource, Role},
-    egress::Refusal,
     failure::{Failure, InputProblem},
     invoke::{MAX_VALUE, Reply, Structured},
 };
@@ -86,8 +85,8 @@ fn upstream(it: wit::Upstream) -> contract::Upstream {
     contract::Upstream { base_url: it.base_url, methods: it.methods, credentials: credentials.collect() }
 }
 
-pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>, room: &mut Room) -> Failure {
-    match (it, refusal) {
+pub(super) fn failure(it: wit::Failure, refusals: &Refusals, room: &mut Room) -> Failure {
+    match (it, refusals.latest()) {
         (wit::Failure::InputRequired(it), _) => match dialogue::questions(it, room) {
             Ok(questions) => Failure::InputRequired(Box::new(questions)),
             Err(bad) => bad,
@@ -98,8 +97,12 @@ pub(super) fn failure(it: wit::Failure, refusal: Option<Refusal>, room: &mut Roo
         // A status outside of the errors would make a success of a failure.
         (wit::Failure::Upstream(it), _) => Failure::Upstream { status: it.status.clamp(400, 599), message: it.message },
         (wit::Failure::Unavailable(_) | wit::Failure::TimedOut(_) | wit::Failure::Denied(_), Some(refusal)) => {
-            Failure::Egress(refusal)
+            Failure::Egress(refusal.clone())
         }
+        (wit::Failure::RequestFailed(it), _) => match refusals.of(it.number) {
+            Some(refusal) => Failure::Request { purpose: it.purpose, refusal: refusal.clone() },
+            None => Failure::Unavailable(format!("{}: {}", it.purpose, it.reason)),
+        },
         (wit::Failure::Unavailable(message) | wit::Failure::TimedOut(message), None) => Failure::Unavailable(message),
         (wit::Failure::Denied(message), None) => {
             Failure::Provider { message: format!("it says that a request was denied, but none was: {message}") }

@@ -15,11 +15,17 @@ mod log;
 mod meter;
 mod plan;
 mod provide;
+mod refusals;
 mod shape;
 mod state;
 mod usage;
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use wasmtime::{Engine, Store, Trap, component::Linker};
@@ -61,6 +67,8 @@ pub struct Sandbox {
 pub struct Guest {
     linked: CapabilityPre<State>,
     optional: Optional,
+    /// The operations of a document that are one request, as soon as it was described.
+    conditional: Arc<OnceLock<HashSet<String>>>,
     usage: Arc<Usage>,
 }
 
@@ -129,7 +137,7 @@ impl Sandbox {
         let linked = self.linker.instantiate_pre(&component)?;
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
         let optional = Optional::of(&component, &linked)?;
-        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, usage })
+        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, conditional: Arc::default(), usage })
     }
 
     /// Asks a guest what it offers. Its requests are denied.
@@ -138,15 +146,25 @@ impl Sandbox {
     /// As for any call; [`Failure::BadReply`] when the description can't be read.
     pub async fn describe(&self, guest: &Guest, allowance: Allowance) -> Result<Description, Failure> {
         let mut room = Room::of(allowance.limits.memory);
-        let linked = guest.linked.clone();
+        let (linked, document) = (guest.linked.clone(), guest.optional.document.clone());
         let described = self.run(guest, allowance, move |store| {
             async move {
+                let conditional = match document {
+                    Some(document) => {
+                        document.instantiate_async(&mut *store).await?.call_conditional(&mut *store).await?
+                    }
+                    None => Vec::new(),
+                };
                 let capability = linked.instantiate_async(&mut *store).await?;
-                capability.airlock_capability_provider().call_describe(store).await
+                let described = capability.airlock_capability_provider().call_describe(store).await?;
+                Ok(described.map(|description| (description, conditional)))
             }
             .boxed()
         });
-        convert::description(described.await?, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
+        let (description, conditional) = described.await?;
+        // Described again it says the same.
+        let _ = guest.conditional.set(conditional.into_iter().collect());
+        convert::description(description, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
     }
 
     /// Carries out the allowance's operation in a fresh instance.
@@ -271,7 +289,7 @@ type Run<'a, T> = BoxFuture<'a, wasmtime::Result<Result<T, wit::Failure>>>;
 
 /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
 fn reported(failure: wit::Failure, state: &State, limits: &Limits) -> Failure {
-    convert::failure(failure, state.outbound.refusal(), &mut Room::of(limits.memory))
+    convert::failure(failure, &state.outbound.refusals(), &mut Room::of(limits.memory))
 }
 
 fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {

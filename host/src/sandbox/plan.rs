@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+mod flow;
+
 use super::{
     bindings::{plan as wit_plan, types as wit},
     shape::shape,
@@ -18,6 +20,7 @@ fn action(it: &plan::Action) -> wit_plan::Action {
     match it {
         plan::Action::Call(it) => wit_plan::Action::Call(call(it)),
         plan::Action::Made(it) => wit_plan::Action::Made(shape(it)),
+        plan::Action::Flow(it) => wit_plan::Action::Flow(flow::flow(it)),
     }
 }
 
@@ -130,9 +133,11 @@ pub(super) fn value(it: &plan::Value) -> wit_plan::Value {
             let parts = parts.iter().map(|part| match part {
                 plan::TemplatePart::Text(text) => wit_plan::TemplatePart::Text(text.clone()),
                 plan::TemplatePart::Input(name) => wit_plan::TemplatePart::Input(name.clone()),
+                plan::TemplatePart::Step(it) => wit_plan::TemplatePart::Step(flow::part(it)),
             });
             wit_plan::Value::Template(parts.collect())
         }
+        plan::Value::Step(it) => wit_plan::Value::Step(flow::part(it)),
     }
 }
 

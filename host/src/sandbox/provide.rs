@@ -11,8 +11,8 @@ use wasmtime::{
 use super::{
     Allowance, Guest, Run, Sandbox,
     bindings::{
-        WithCompletionsPre, WithPromptsPre, WithResourcesPre, completions as wit_completions, prompts as wit_prompts,
-        resources as wit_resources, types as wit,
+        DocumentRuntimePre, WithCompletionsPre, WithPromptsPre, WithResourcesPre, completions as wit_completions,
+        prompts as wit_prompts, resources as wit_resources, types as wit,
     },
     convert,
     state::State,
@@ -31,6 +31,8 @@ pub(super) struct Optional {
     resources: Option<WithResourcesPre<State>>,
     prompts: Option<WithPromptsPre<State>>,
     completions: Option<WithCompletionsPre<State>>,
+    /// What a compiled document tells the host besides.
+    pub(super) document: Option<DocumentRuntimePre<State>>,
 }
 
 impl Optional {
@@ -47,6 +49,10 @@ impl Optional {
             resources: export("resources").map(|_| WithResourcesPre::new(linked())).transpose()?,
             prompts: export("prompts").map(|_| WithPromptsPre::new(linked())).transpose()?,
             completions: export("completions").map(|_| WithCompletionsPre::new(linked())).transpose()?,
+            document: component
+                .get_export_index(None, "configure")
+                .map(|_| DocumentRuntimePre::new(linked()))
+                .transpose()?,
         })
     }
 
@@ -63,6 +69,11 @@ impl Guest {
     /// Which of the optional interfaces it exports.
     pub fn offers(&self) -> Offers {
         self.optional.offers()
+    }
+
+    /// Whether an operation is one request of a document: what the caller's request depends on is what that request depends on.
+    pub fn is_one_request(&self, operation: &str) -> bool {
+        self.conditional.get().is_some_and(|operations| operations.contains(operation))
     }
 }
 

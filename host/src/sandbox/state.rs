@@ -20,7 +20,7 @@ use wasmtime_wasi_http::{
     p2::types::HostIncomingResponse,
 };
 
-use super::{engine::MAX_TABLE_ENTRIES, events::Telling, log::GuestLog};
+use super::{engine::MAX_TABLE_ENTRIES, events::Telling, log::GuestLog, refusals::Refusals};
 use crate::{
     conditions::Conditions,
     contract::Dialogue,
@@ -132,7 +132,7 @@ pub(super) struct Outbound {
     /// The requests so far, those that were refused included: deciding about a request costs something too.
     requests: Arc<AtomicUsize>,
     in_flight: Arc<Semaphore>,
-    refusal: Arc<Mutex<Option<Refusal>>>,
+    refusals: Arc<Mutex<Refusals>>,
 }
 
 impl Outbound {
@@ -151,27 +151,26 @@ impl Outbound {
             limit,
             requests: Arc::default(),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-            refusal: Arc::default(),
+            refusals: Arc::default(),
         }
     }
 
-    /// Counts a request. The error says by how many the call is over its limit.
-    fn count(&self) -> Result<(), Surplus> {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        match number.checked_sub(self.limit) {
+    /// Whether a request is within the limit of the call. The error says by how many it is over.
+    fn check(&self, number: usize) -> Result<(), Surplus> {
+        match (number + 1).checked_sub(self.limit) {
             None | Some(0) => Ok(()),
             Some(nth) => Err(Surplus { limit: self.limit, nth }),
         }
     }
 
-    /// The latest refusal, if there was any.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        self.refusal.lock().expect("no panic while held").clone()
+    /// What was refused so far.
+    pub(super) fn refusals(&self) -> Refusals {
+        self.refusals.lock().expect("no panic while held").clone()
     }
 }
 
-/// What a guest sees of a refusal, and where the host keeps the rest of it.
-fn note(slot: &Mutex<Option<Refusal>>, refusal: Refusal) -> HttpError {
+/// What a guest sees of the refusal of a request, and where the host keeps the rest of it.
+fn note(refusals: &Mutex<Refusals>, number: usize, refusal: Refusal) -> HttpError {
     let seen = match &refusal {
         Refusal::Denied(_) => HttpError::HttpRequestDenied,
         Refusal::Unavailable { .. } | Refusal::Token { .. } => HttpError::DestinationUnavailable,
@@ -182,7 +181,7 @@ fn note(slot: &Mutex<Option<Refusal>>, refusal: Refusal) -> HttpError {
         Refusal::RateLimited { .. } => HttpError::ConnectionLimitReached,
         Refusal::CircuitOpen { .. } => HttpError::DestinationUnavailable,
     };
-    *slot.lock().expect("no panic while held") = Some(refusal);
+    refusals.lock().expect("no panic while held").add(number, refusal);
     seen
 }
 
@@ -212,34 +211,35 @@ impl WasiHttpHooks for Outbound {
         options: Option<RequestOptions>,
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
-        let counted = self.count();
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let counted = self.check(number);
         let patience = options.map(patience).unwrap_or_default();
         // They are those of what the caller asks for. A document asks for nothing else; what else asks for more must not spread them.
-        if self.requests.load(Ordering::Relaxed) == 1 {
+        if number == 0 {
             self.conditions.add_to(request.headers_mut());
         }
-        let Self { plugin, egress, context, in_flight, refusal, .. } = self.clone();
+        let Self { plugin, egress, context, in_flight, refusals, .. } = self.clone();
         Box::new(async move {
             let egress = match (egress, counted) {
                 (Some(egress), Ok(())) => egress,
                 (Some(egress), Err(surplus)) => {
-                    return Err(note(&refusal, egress.refuse_surplus(&request, &context, surplus)));
+                    return Err(note(&refusals, number, egress.refuse_surplus(&request, &context, surplus)));
                 }
                 // `describe` has no mediator: a provider says what it needs before anything is granted.
                 (None, counted) => {
                     let surplus = counted.err().unwrap_or(Surplus { limit: 0, nth: 1 });
-                    return Err(note(&refusal, refuse_in_describe(&plugin, &request, &context, surplus)));
+                    return Err(note(&refusals, number, refuse_in_describe(&plugin, &request, &context, surplus)));
                 }
             };
             let permit = in_flight.acquire_owned().await.expect("never closed");
             let sent = Pin::from(Box::new(egress.send(request, patience, context))).await;
-            let response = sent.map_err(|it| note(&refusal, it))?;
+            let response = sent.map_err(|it| note(&refusals, number, it))?;
             // What failed before doesn't explain what fails from here on.
-            refusal.lock().expect("no panic while held").take();
+            refusals.lock().expect("no panic while held").forget_latest();
             let response = response.map(|body| {
                 let noted = body.map_err(move |it| {
                     let _until_the_end = &permit;
-                    note(&refusal, it)
+                    note(&refusals, number, it)
                 });
                 noted.boxed_unsync()
             });

@@ -1,5 +1,5 @@
 //! The guest that carries out a compiled capability document: it answers `describe` from its plan, and turns a call's input into
-//! one upstream request whose answer it hands on or shapes.
+//! one upstream request whose answer it hands on or shapes, or into the steps of a flow.
 //!
 //! It doesn't know documents: the compiler in the host has resolved every name. It never sees a credential, and an answer that is
 //! handed on is streamed by the host.
@@ -8,6 +8,9 @@ pub mod answer;
 pub mod bindings;
 pub mod body;
 pub mod encode;
+pub mod flow;
+pub mod input;
+pub mod path;
 pub mod request;
 pub mod shape;
 
@@ -18,6 +21,8 @@ use serde_json::Value as Json;
 
 use answer::Answer;
 use bindings::airlock::capability::plan::{self, Plan};
+use flow::Flow;
+use input::Input;
 use shape::Shape;
 
 thread_local! {
@@ -36,6 +41,7 @@ struct Configured {
 enum Action {
     Call(plan::Request, Answer),
     Made(Shape),
+    Flow(Flow),
 }
 
 /// The guest.
@@ -57,6 +63,13 @@ impl bindings::Guest for Runtime {
         CONFIGURED.set(Some(Configured { description, actions }));
         Ok(())
     }
+
+    fn conditional() -> Vec<String> {
+        let is_one_request =
+            |(name, action): (&String, &Action)| matches!(action, Action::Call(..)).then(|| name.clone());
+        CONFIGURED
+            .with_borrow(|plan| plan.iter().flat_map(|plan| plan.actions.iter().filter_map(is_one_request)).collect())
+    }
 }
 
 impl Provider for Runtime {
@@ -68,8 +81,8 @@ impl Provider for Runtime {
         with_plan(|plan| {
             let action =
                 plan.actions.get(&operation).ok_or_else(|| internal(format_args!("no such operation: {operation}")))?;
-            let input: request::Input<'_> = serde_json::from_str(&input).map_err(internal)?;
-            carry_out(action, &input)
+            let input = Input::parse(&input)?;
+            carry_out(action, input)
         })
     }
 }
@@ -78,13 +91,15 @@ fn prepare(action: plan::Action) -> Result<Action, String> {
     Ok(match action {
         plan::Action::Call(call) => Action::Call(call.request, Answer::compile(call.answer)?),
         plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),
+        plan::Action::Flow(flow) => Action::Flow(Flow::compile(flow)?),
     })
 }
 
-fn carry_out(action: &Action, input: &request::Input<'_>) -> Result<Reply, Failure> {
+fn carry_out(action: &Action, input: Input<'_>) -> Result<Reply, Failure> {
     match action {
-        Action::Call(request, answer) => answer.reply(request::build(request, input)?.send()?, input),
-        Action::Made(shape) => Ok(Reply::Structured(shape.apply(&Json::Object(serde_json::Map::new()), input))),
+        Action::Call(request, answer) => answer.reply(request::build(request, &input)?.send()?, &input),
+        Action::Made(shape) => Ok(Reply::Structured(shape.apply(&Json::Object(serde_json::Map::new()), &input))),
+        Action::Flow(flow) => flow.carry_out(input),
     }
 }
 

@@ -1,17 +1,16 @@
 //! A call's input and the plan's request make an HTTP request. Pure but for the type it returns.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use airlock_sdk::{Failure, http, internal, invalid_input};
-use serde_json::{Value as Json, value::RawValue};
+use serde_json::Value as Json;
 
 use crate::{
-    bindings::airlock::capability::plan::{NamedValue, PathPart, Request, TemplatePart, Value},
+    bindings::airlock::capability::plan::{NamedValue, PathPart, Request, StepPart, TemplatePart, Value},
     body, encode,
 };
 
-/// A call's input, its members as JSON texts: what goes into a body goes there as it came, digit for digit.
-pub type Input<'a> = BTreeMap<String, &'a RawValue>;
+pub use crate::input::Input;
 
 /// Makes the request.
 ///
@@ -22,7 +21,8 @@ pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure
     let mut said = None;
     for header in &plan.headers {
         if let Some(value) = resolve(&header.value, input) {
-            let text = header_text(&header.name, &parse(&value)?)?;
+            let text = header_text(&header.name, &parse(&value)?);
+            let text = text.map_err(|it| blame(it, &header.value, input))?;
             match header.name.eq_ignore_ascii_case("content-type") {
                 true => said = Some(text),
                 false => request = request.header(header.name.as_str(), text),
@@ -45,10 +45,7 @@ fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
         match part {
             PathPart::Literal(text) => url.push_str(text),
             PathPart::Value(value) => {
-                let name = input_name(value);
-                let value = resolve(value, input)
-                    .ok_or_else(|| invalid_input(name, "is part of the path and must be given"))?;
-                url.push_str(&encode::path_segment(name, &parse(&value)?)?);
+                url.push_str(&path_segment(value, input).map_err(|it| blame(it, value, input))?);
             }
         }
     }
@@ -61,6 +58,34 @@ fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
     }
     url.push_str(&query);
     Ok(url)
+}
+
+fn path_segment(value: &Value, input: &Input<'_>) -> Result<String, Failure> {
+    let name = input_name(value);
+    let value = resolve(value, input).ok_or_else(|| invalid_input(name, "is part of the path and must be given"))?;
+    encode::path_segment(name, &parse(&value)?)
+}
+
+/// What a step has led to is no fault of the caller's.
+fn blame(failure: Failure, value: &Value, input: &Input<'_>) -> Failure {
+    match (failure, step_part(value)) {
+        (Failure::InvalidInput(error), Some(part)) => {
+            let what = format!("{} in the result of step `{}`", part.path, input.name_of(part));
+            Failure::Unavailable(format!("{what} {}", error.message))
+        }
+        (failure, _) => failure,
+    }
+}
+
+fn step_part(value: &Value) -> Option<&StepPart> {
+    match value {
+        Value::Step(part) => Some(part),
+        Value::Template(parts) => parts.iter().find_map(|part| match part {
+            TemplatePart::Step(part) => Some(part),
+            TemplatePart::Text(_) | TemplatePart::Input(_) => None,
+        }),
+        Value::Input(_) | Value::Constant(_) => None,
+    }
 }
 
 fn cookies(plan: &[NamedValue], input: &Input<'_>) -> Result<Option<String>, Failure> {
@@ -90,15 +115,11 @@ fn content_type(said: Option<&str>, contents: &body::Contents) -> String {
 /// The value as a JSON text, or `None` where nothing is to be sent: an absent input or null.
 pub fn resolve<'a>(value: &'a Value, input: &Input<'a>) -> Option<Cow<'a, str>> {
     match value {
-        Value::Input(name) => present(name, input).map(Cow::Borrowed),
+        Value::Input(name) => input.given(name).map(Cow::Borrowed),
         Value::Constant(json) => (json != "null").then_some(Cow::Borrowed(json)),
         Value::Template(parts) => template(parts, input).map(|text| Json::from(text).to_string().into()),
+        Value::Step(part) => input.led_to(part).map(|value| value.to_string().into()),
     }
-}
-
-fn present<'a>(name: &str, input: &Input<'a>) -> Option<&'a str> {
-    let json = input.get(name)?.get();
-    (json != "null").then_some(json)
 }
 
 fn template(parts: &[TemplatePart], input: &Input<'_>) -> Option<String> {
@@ -107,9 +128,10 @@ fn template(parts: &[TemplatePart], input: &Input<'_>) -> Option<String> {
         match part {
             TemplatePart::Text(literal) => text.push_str(literal),
             TemplatePart::Input(name) => {
-                let value = parse(present(name, input)?).ok()?;
+                let value = parse(input.given(name)?).ok()?;
                 text.push_str(&encode::text(&value));
             }
+            TemplatePart::Step(part) => text.push_str(&encode::text(input.led_to(part)?.as_ref())),
         }
     }
     Some(text)
@@ -126,9 +148,9 @@ pub(crate) fn input_name(value: &Value) -> &str {
         Value::Input(name) => Some(name),
         Value::Template(parts) => parts.iter().find_map(|part| match part {
             TemplatePart::Input(name) => Some(name),
-            TemplatePart::Text(_) => None,
+            TemplatePart::Text(_) | TemplatePart::Step(_) => None,
         }),
-        Value::Constant(_) => None,
+        Value::Constant(_) | Value::Step(_) => None,
     };
     named.map_or("path", String::as_str)
 }
@@ -151,7 +173,7 @@ mod tests {
     use serde_json::json;
 
     fn input(json: &str) -> Input<'_> {
-        serde_json::from_str(json).unwrap()
+        Input::parse(json).unwrap()
     }
 
     fn named(name: &str, value: Value) -> NamedValue {

@@ -236,7 +236,7 @@ mod tests {
 
     /// Each table row: the nodes, the source, and the text that is made of it.
     fn check(table: impl IntoIterator<Item = (Vec<ShapeNode>, Json, &'static str)>) {
-        let input = serde_json::from_str(INPUT).unwrap();
+        let input = Input::parse(INPUT).unwrap();
         for (nodes, source, expected) in table {
             let shape = Shape::compile(&nodes).unwrap();
             assert_eq!(shape.apply(&source, &input), expected, "{nodes:?} of {source}");

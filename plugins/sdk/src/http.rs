@@ -1,6 +1,8 @@
-//! Blocking HTTP by way of the host's mediator.
+//! HTTP by way of the host's mediator: one request after the other by [`Request::send`], or several at once by [`Request::start`].
 //!
 //! No credentials here: the host adds them when the request is finished. No retries and no redirects either.
+
+use std::cell::Cell;
 
 use serde_json::Value;
 
@@ -9,9 +11,15 @@ use crate::{
     bindings::wasi::{
         http::{
             outgoing_handler,
-            types::{ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme},
+            types::{
+                ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody,
+                OutgoingRequest, Scheme,
+            },
         },
-        io::streams::StreamError,
+        io::{
+            poll::{self, Pollable},
+            streams::StreamError,
+        },
     },
     internal,
 };
@@ -21,6 +29,11 @@ const WRITE_LIMIT: usize = 4096;
 
 /// How much one read asks for: a few TCP segments, so that a usual answer takes one or two reads.
 const READ_CHUNK: u64 = 64 * 1024;
+
+thread_local! {
+    /// How many requests have been started: a fresh instance begins at 0, as the host does for each call.
+    static STARTED: Cell<u32> = const { Cell::new(0) };
+}
 
 /// A request that isn't sent yet.
 #[derive(Debug)]
@@ -63,23 +76,27 @@ impl Request {
     /// [`Failure::Denied`], [`Failure::TimedOut`] or [`Failure::Unavailable`], ready to be returned; [`Failure::Internal`] for
     /// a request that can't be written as HTTP.
     pub fn send(self) -> Result<Response, Failure> {
+        self.start()?.wait()
+    }
+
+    /// Sends the request without waiting for the answer. Its body is taken in before this returns.
+    ///
+    /// # Errors
+    /// As [`Request::send`], for what is known at once.
+    pub fn start(self) -> Result<Pending, Failure> {
         let request = self.head()?;
         // A body that is taken and stays empty would go out as one of unknown length.
         let body = match self.body.is_empty() {
             true => None,
             false => Some(request.body().map_err(|()| internal("the request's body was taken twice"))?),
         };
-        let pending = outgoing_handler::handle(request, None).map_err(failed)?;
+        let answer = outgoing_handler::handle(request, None).map_err(failed)?;
+        let number = STARTED.replace(STARTED.get() + 1);
         if let Some(body) = body {
             write_body(body, &self.body)?;
         }
-        pending.subscribe().block();
-        let response = pending
-            .get()
-            .ok_or_else(|| internal("the response was not ready after its pollable"))?
-            .map_err(|()| internal("the response was taken twice"))?
-            .map_err(failed)?;
-        Ok(Response(response))
+        // Dropped before what it is about: fields are dropped in their order.
+        Ok(Pending { ready: answer.subscribe(), answer, number })
     }
 
     fn head(&self) -> Result<OutgoingRequest, Failure> {
@@ -101,6 +118,43 @@ impl Request {
             .map_err(|()| internal(format_args!("not a URL: {}", self.url)))?;
         Ok(request)
     }
+}
+
+/// A request that is under way. Dropping it takes it back, as far as that is possible.
+#[derive(Debug)]
+pub struct Pending {
+    ready: Pollable,
+    answer: FutureIncomingResponse,
+    number: u32,
+}
+
+impl Pending {
+    /// Its number among the requests of this call, from 0.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Waits for the answer's head.
+    ///
+    /// # Errors
+    /// As [`Request::send`].
+    pub fn wait(self) -> Result<Response, Failure> {
+        self.ready.block();
+        let answer = self
+            .answer
+            .get()
+            .ok_or_else(|| internal("the response was not ready after its pollable"))?
+            .map_err(|()| internal("the response was taken twice"))?
+            .map_err(failed)?;
+        Ok(Response(answer))
+    }
+}
+
+/// Waits until one of the requests, of which there must be at least one, has an answer or has failed. Gives its place among them.
+pub fn first<'p>(pending: impl IntoIterator<Item = &'p Pending>) -> usize {
+    let ready: Vec<&Pollable> = pending.into_iter().map(|pending| &pending.ready).collect();
+    // The host never answers with an empty list.
+    poll::poll(&ready).first().map_or(0, |place| *place as usize)
 }
 
 /// An answer whose body isn't read yet.

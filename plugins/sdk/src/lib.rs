@@ -43,7 +43,8 @@ pub use bindings::{
         types::{
             Argument, Audience, Blob, Content, Credential, Description, Effects, Elicitation, EmbeddedResource,
             Failure, InputError, Json, Location, Message, Operation, Parameter, Placement, Question, QuestionRequest,
-            Questions, Reply, ResourceContents, ResourceLink, Role, Route, Sampling, Upstream, UpstreamError,
+            Questions, Reply, RequestFailure, ResourceContents, ResourceLink, Role, Route, Sampling, Upstream,
+            UpstreamError,
         },
     },
     export,

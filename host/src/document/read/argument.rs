@@ -1,10 +1,11 @@
 //! `with`: what each parameter of the called operation gets.
 
+use super::json_path;
 use crate::contract::Audience;
 use crate::document::diagnostic::Code;
 use crate::document::fields::wrong_type;
 use crate::document::model::{Argument, Secrets, With};
-use crate::document::plan::{TemplatePart, Value};
+use crate::document::plan::{Part, TemplatePart, Value};
 use crate::document::report::Report;
 use crate::document::template::{Piece, split_value};
 use crate::document::tree::{Entry, Kind, Node, Place, Placed};
@@ -13,6 +14,7 @@ use crate::document::tree::{Entry, Kind, Node, Place, Placed};
 const ALIASES: [&str; 3] = ["rest", "tools", "mcp"];
 
 /// What is known where the arguments stand.
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// The namespace of the expose.
     pub namespace: &'a str,
@@ -20,6 +22,8 @@ pub struct Scope<'a> {
     pub secrets: &'a Secrets,
     /// Whose calls the expose takes.
     pub audience: Audience,
+    /// The steps of the flow, none outside of one.
+    pub steps: &'a [&'a str],
 }
 
 /// Reads all arguments.
@@ -38,12 +42,18 @@ pub fn read_all(node: &Node, scope: &Scope, report: &Report) -> With {
 fn read_argument(entry: &Entry, scope: &Scope, report: &Report) -> Option<Argument> {
     Some(Argument {
         parameter: Placed { at: entry.key_at.clone(), value: entry.key.clone() },
-        value: Placed { at: entry.value.at.clone(), value: read_value(&entry.value, scope, report)? },
+        value: read_placed(&entry.value, scope, report)?,
     })
+}
+
+/// Reads a value: a reference, a template, or a literal.
+pub fn read_placed(node: &Node, scope: &Scope, report: &Report) -> Option<Placed<Value>> {
+    Some(Placed { at: node.at.clone(), value: read_value(node, scope, report)? })
 }
 
 fn read_value(node: &Node, scope: &Scope, report: &Report) -> Option<Value> {
     match &node.kind {
+        Kind::Text(text) if scope.is_path(text) => read_part(text, &node.at, scope, report).map(Value::Step),
         Kind::Text(text) => match reference(text, scope.namespace) {
             Some(input) => Some(Value::Input(input.to_owned())),
             None => read_template(text, &node.at, scope, report),
@@ -82,11 +92,58 @@ fn read_template(text: &str, at: &Place, scope: &Scope, report: &Report) -> Opti
         }
     };
     check_no_secret(&pieces, at, scope, report)?;
-    Some(match pieces.as_slice() {
-        [Piece::Variable(name)] => Value::Input(name.clone()),
-        [] | [Piece::Text(_)] => Value::Constant(text.into()),
-        _ => Value::Template(pieces.into_iter().map(part).collect()),
+    let parts = pieces.into_iter().map(|piece| read_piece(piece, at, scope, report));
+    let mut parts = parts.collect::<Option<Vec<_>>>()?;
+    Some(match (parts.pop(), parts.is_empty()) {
+        (Some(TemplatePart::Input(name)), true) => Value::Input(name),
+        (Some(TemplatePart::Step(part)), true) => Value::Step(part),
+        (None | Some(TemplatePart::Text(_)), true) => Value::Constant(text.into()),
+        (last, _) => Value::Template(parts.into_iter().chain(last).collect()),
     })
+}
+
+fn read_piece(piece: Piece, at: &Place, scope: &Scope, report: &Report) -> Option<TemplatePart> {
+    Some(match piece {
+        Piece::Text(text) => TemplatePart::Text(text),
+        Piece::Variable(name) if scope.is_path(&name) => TemplatePart::Step(read_part(&name, at, scope, report)?),
+        Piece::Variable(name) => match split_path(&name, scope.steps) {
+            Some(_) => TemplatePart::Step(read_part(&format!("$.{name}"), at, scope, report)?),
+            None => TemplatePart::Input(name),
+        },
+    })
+}
+
+/// Reads a path like `$.step.a.b` into the results of the steps.
+pub fn read_part(text: &str, at: &Place, scope: &Scope, report: &Report) -> Option<Part> {
+    let path = text.strip_prefix("$.").or_else(|| text.strip_prefix('$')).unwrap_or(text);
+    let Some((step, rest)) = split_path(path, scope.steps) else {
+        let name = path.split(['.', '[']).next().unwrap_or_default();
+        report
+            .error(Code::UnknownReference, at, format!("no step has this name: {name}"))
+            .expected(format!("`$.<step>…` with one of: {}", scope.steps.join(", ")))
+            .did_you_mean(name, scope.steps.iter().copied());
+        return None;
+    };
+    Some(Part { step, path: json_path::read(&format!("${rest}"), at, report)? })
+}
+
+/// The step whose name a path begins with, and what follows it.
+fn split_path<'t>(path: &'t str, steps: &[&str]) -> Option<(usize, &'t str)> {
+    let rest_of = |name: &str| -> Option<&'t str> {
+        let quoted = ['\'', '"'].iter().find_map(|quote| path.strip_prefix(&*format!("[{quote}{name}{quote}]")));
+        let rest = quoted.or_else(|| path.strip_prefix(name))?;
+        (rest.is_empty() || rest.starts_with(['.', '['])).then_some(rest)
+    };
+    let found = steps.iter().enumerate().filter_map(|(index, name)| Some((index, name.len(), rest_of(name)?)));
+    // A name may hold dots, and then be the beginning of another.
+    found.max_by_key(|(_, length, _)| *length).map(|(index, _, rest)| (index, rest))
+}
+
+impl Scope<'_> {
+    /// Whether a text is a path into the results of the steps, of which there are none outside of a flow.
+    fn is_path(&self, text: &str) -> bool {
+        !self.steps.is_empty() && (text.starts_with("$.") || text.starts_with("$["))
+    }
 }
 
 /// A secret as an argument would pass through the sandbox, and be asked of the caller.
@@ -102,16 +159,28 @@ fn check_no_secret(pieces: &[Piece], at: &Place, scope: &Scope, report: &Report)
     None
 }
 
-fn part(piece: Piece) -> TemplatePart {
-    match piece {
-        Piece::Text(text) => TemplatePart::Text(text),
-        Piece::Variable(name) => TemplatePart::Input(name),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_begins_with_the_name_of_a_step() {
+        let steps = ["get", "get.user", "get-user"];
+        for (path, expected) in [
+            ("get", Some((0, ""))),
+            ("get.id", Some((0, ".id"))),
+            ("get[0].id", Some((0, "[0].id"))),
+            ("get.user.id", Some((1, ".id"))),
+            ("get-user.id", Some((2, ".id"))),
+            ("['get-user']['a b']", Some((2, "['a b']"))),
+            ("[\"get\"]", Some((0, ""))),
+            ("getter.id", None),
+            ("", None),
+            ("*", None),
+        ] {
+            assert_eq!(split_path(path, &steps), expected, "{path}");
+        }
+    }
 
     #[test]
     fn references_and_literals() {

@@ -6,11 +6,11 @@ use std::hash::Hash;
 
 use super::argument::Scope;
 use super::parameter::{self, Owner};
-use super::{TITLE, argument, audience, check_name, output, path, read_method};
+use super::{TITLE, action, audience, check_name, output, path, read_method};
 use crate::document::diagnostic::Code;
-use crate::document::fields::{Fields, text_of};
+use crate::document::fields::Fields;
 use crate::document::imports::is_import;
-use crate::document::model::{Action, Call, Exposure, Hints, Parameter, RestRoute, Secrets, Surface, With};
+use crate::document::model::{Exposure, Hints, Parameter, RestRoute, Secrets, Surface};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Place, Placed};
 use crate::document::uri::PathTemplate;
@@ -68,7 +68,8 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
 
 fn read_rest(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
     let namespace = read_namespace(fields);
-    let scope = Scope { namespace: &namespace, secrets, audience: audience::read(fields, secrets, report) };
+    let audience = audience::read(fields, secrets, report);
+    let scope = Scope { namespace: &namespace, secrets, audience, steps: &[] };
     let resources = fields.required_list("resources").iter();
     resources.flat_map(|resource| read_resource(resource, &scope, report)).collect()
 }
@@ -76,7 +77,8 @@ fn read_rest(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exp
 fn read_mcp(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
     fields.refuse(&["resources", "prompts", "ttlMs", "cacheScope"]);
     let namespace = read_namespace(fields);
-    let scope = Scope { namespace: &namespace, secrets, audience: audience::read(fields, secrets, report) };
+    let audience = audience::read(fields, secrets, report);
+    let scope = Scope { namespace: &namespace, secrets, audience, steps: &[] };
     let tools = fields.required_list("tools").iter();
     tools.filter_map(|tool| read_tool(tool, &scope, report)).collect()
 }
@@ -172,7 +174,7 @@ fn read_common(
         name: name.and_then(|name| check_name(name, report)),
         title,
         description,
-        action: read_action(fields, scope, report)?,
+        action: action::read_exposed(fields, scope, report)?,
         inputs,
         output_schema,
     })
@@ -182,33 +184,6 @@ fn read_inputs(fields: &mut Fields, owner: Owner, report: &Report) -> Option<Vec
     fields.node("inputParameters")?;
     let own = parameter::read_all(fields.list("inputParameters"), owner, report);
     Some(parameter::inherit(own, &[]))
-}
-
-/// Reads what is done, without which an exposure is nothing.
-fn read_action(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Action> {
-    let with = match fields.node("with") {
-        Some(node) => argument::read_all(node, scope, report),
-        None => With::SameNames,
-    };
-    let refused = fields.refuse(&["ref", "steps", "mappings"]);
-    let call = fields.node("call").and_then(|node| text_of(node, report));
-    let outputs = fields.entry("outputParameters");
-    match (call, outputs) {
-        (Some(call), _) => {
-            output::read_parameters(fields, report);
-            let operation = Placed { at: call.at, value: call.value.to_owned() };
-            Some(Action::Call(Call { operation, with }))
-        }
-        (None, Some(outputs)) if !refused && fields.node("call").is_none() => {
-            report.not_supported(&outputs.key_at, "a mock operation, which has no `call`");
-            None
-        }
-        (None, None) if !refused && fields.node("call").is_none() => {
-            fields.missing("call").expected("<namespace of consumes>.<operation>");
-            None
-        }
-        _ => None,
-    }
 }
 
 fn read_hints(node: Option<&Node>, report: &Report) -> Hints {

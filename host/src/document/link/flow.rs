@@ -1,0 +1,243 @@
+//! The steps of a flow: which of them wait for which, and what is kept of each answer.
+//!
+//! Steps that read run side by side unless one refers to another. One that may change something keeps its place: it waits for
+//! all before it, and those behind it wait for it, so that what a document checks first is checked first.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde_json::Map;
+
+use super::{Bindings, Fed, Feed};
+use crate::document::diagnostic::Code;
+use crate::document::model::{self, Flow, Parameter, Task};
+use crate::document::plan::{self, Form, Keep, Origin, Outcome, QueryStyle, Shape, TemplatePart, Value};
+use crate::document::report::Report;
+use crate::document::tree::Placed;
+
+/// A flow that can be carried out.
+pub struct Made {
+    /// What it means.
+    pub plan: plan::Flow,
+    /// The call whose answer is the result, by its place among the calls.
+    pub answered_by: Option<usize>,
+}
+
+/// The calls among the steps.
+pub fn calls(flow: &Flow) -> Vec<&model::Call> {
+    let calls = flow.steps.iter().filter_map(|step| match &step.task {
+        Task::Call(call) => Some(call),
+        Task::Lookup(_) => None,
+    });
+    calls.collect()
+}
+
+/// The inputs that lookups and mappings use, as if each were fed to a parameter of which nothing is known.
+pub fn other_feeds<'a>(flow: &Flow) -> Vec<Feed<'a>> {
+    let wanted = flow.steps.iter().filter_map(|step| match &step.task {
+        Task::Lookup(lookup) => Some(&lookup.wanted),
+        Task::Call(_) => None,
+    });
+    let values = wanted.chain(flow.mappings.iter().map(|mapping| &mapping.value));
+    let feeds = values.map(|Placed { at, value }| {
+        let parameter = Parameter {
+            name: Placed { at: at.clone(), value: String::new() },
+            location: None,
+            schema: Map::new(),
+            required: None,
+            style: QueryStyle::FormExploded,
+            constant: None,
+        };
+        Feed { parameter: Cow::Owned(parameter), value: value.clone(), at: at.clone() }
+    });
+    feeds.collect()
+}
+
+/// Makes the plan of a flow whose calls are fed like this. `None` after an error.
+pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, report: &Report) -> Option<Made> {
+    let needs: Vec<BTreeSet<usize>> = needs_of(flow, fed);
+    let order = sort(flow, &needs, report)?;
+    let after = keep_changes_in_place(&order, needs.clone(), &changing(flow, fed));
+    let mut used: BTreeSet<usize> = needs.into_iter().flatten().collect();
+    let outcome = outcome(flow, &used, bindings);
+    used.extend(flow.mappings.iter().flat_map(|mapping| steps_of(&mapping.value.value)));
+    let answered_by = match outcome {
+        Outcome::Answer(step) | Outcome::Made { source: Some(step), .. } => {
+            used.insert(step);
+            Some(flow.steps[..step].iter().filter(|step| is_call(step)).count())
+        }
+        Outcome::Made { source: None, .. } => None,
+    };
+    let mut fed = fed.iter();
+    let mut steps = Vec::with_capacity(flow.steps.len());
+    for (index, (step, after)) in flow.steps.iter().zip(after).enumerate() {
+        let task = match &step.task {
+            Task::Call(_) => plan::Task::Ask(fed.next()?.request()?, keep(index, &used, &outcome)),
+            Task::Lookup(lookup) => plan::Task::Find(plan::Lookup {
+                index: lookup.index.value.clone(),
+                key: lookup.key.clone(),
+                wanted: bindings.apply(&lookup.wanted.value),
+                fields: lookup.fields.clone(),
+            }),
+        };
+        steps.push(plan::Step { name: step.name.value.clone(), after: after.into_iter().collect(), task });
+    }
+    Some(Made { plan: plan::Flow { steps, outcome }, answered_by })
+}
+
+/// Without mappings the last call gives the result.
+fn outcome(flow: &Flow, needed: &BTreeSet<usize>, bindings: &Bindings) -> Outcome {
+    if !flow.mappings.is_empty() {
+        return Outcome::Made { source: None, shapes: vec![mapped(&flow.mappings, bindings)] };
+    }
+    match flow.steps.iter().rposition(is_call) {
+        // What is handed on isn't read, and so can't be what another step needs.
+        Some(last) if !needed.contains(&last) => Outcome::Answer(last),
+        last => Outcome::Made { source: last, shapes: Vec::new() },
+    }
+}
+
+fn is_call(step: &model::Step) -> bool {
+    matches!(step.task, Task::Call(_))
+}
+
+/// The object that mappings make; dots in their targets nest.
+fn mapped(mappings: &[model::Mapping], bindings: &Bindings) -> Shape {
+    let leaves: Vec<(&[String], Shape)> =
+        mappings.iter().map(|it| (&*it.target.value, leaf(bindings.apply(&it.value.value)))).collect();
+    nest(&leaves)
+}
+
+fn leaf(value: Value) -> Shape {
+    Shape { origin: Origin::Value(value), form: Form::AsItIs }
+}
+
+fn nest(leaves: &[(&[String], Shape)]) -> Shape {
+    let mut members: Vec<(String, Shape)> = Vec::new();
+    for (target, shape) in leaves {
+        let [name, inside @ ..] = target else { continue };
+        if members.iter().any(|(member, _)| member == name) {
+            continue;
+        }
+        let shape = match inside {
+            [] => shape.clone(),
+            _ => {
+                let below = leaves.iter().filter(|(target, _)| target.first() == Some(name));
+                nest(&below.map(|(target, shape)| (&target[1..], shape.clone())).collect::<Vec<_>>())
+            }
+        };
+        members.push((name.clone(), shape));
+    }
+    Shape { origin: Origin::Whole, form: Form::Object(members) }
+}
+
+/// What nobody asks for needn't be read.
+fn keep(step: usize, used: &BTreeSet<usize>, outcome: &Outcome) -> Keep {
+    match outcome {
+        Outcome::Answer(answering) if *answering == step => Keep::Answer,
+        _ if used.contains(&step) => Keep::Value,
+        _ => Keep::Nothing,
+    }
+}
+
+/// The steps whose results each step needs.
+fn needs_of(flow: &Flow, fed: &[Fed]) -> Vec<BTreeSet<usize>> {
+    let mut fed = fed.iter();
+    let needs = flow.steps.iter().map(|step| match &step.task {
+        Task::Call(_) => {
+            let feeds = fed.next().into_iter().flat_map(|fed| &fed.feeds);
+            feeds.flat_map(|feed| steps_of(&feed.value)).collect()
+        }
+        Task::Lookup(lookup) => {
+            let wanted = steps_of(&lookup.wanted.value);
+            std::iter::once(lookup.index.value.step).chain(wanted).collect()
+        }
+    });
+    needs.collect()
+}
+
+/// The steps of whose results a value is made.
+fn steps_of(value: &Value) -> Vec<usize> {
+    match value {
+        Value::Step(part) => vec![part.step],
+        Value::Input(_) | Value::Constant(_) => Vec::new(),
+        Value::Template(parts) => {
+            let steps = parts.iter().filter_map(|part| match part {
+                TemplatePart::Step(part) => Some(part.step),
+                TemplatePart::Text(_) | TemplatePart::Input(_) => None,
+            });
+            steps.collect()
+        }
+    }
+}
+
+/// An order in which each step comes after those that it needs, else that of the document. `None` if there is none.
+fn sort(flow: &Flow, needs: &[BTreeSet<usize>], report: &Report) -> Option<Vec<usize>> {
+    let mut order: Vec<usize> = Vec::with_capacity(needs.len());
+    while order.len() < needs.len() {
+        let is_next = |index: &usize| !order.contains(index) && needs[*index].iter().all(|need| order.contains(need));
+        match (0..needs.len()).find(is_next) {
+            Some(next) => order.push(next),
+            None => {
+                let left = flow.steps.iter().enumerate().filter(|(index, _)| !order.contains(index));
+                let left: Vec<&model::Step> = left.map(|(_, step)| step).collect();
+                let names: Vec<&str> = left.iter().map(|step| step.name.value.as_str()).collect();
+                report
+                    .error(
+                        Code::StepCycle,
+                        &left.first()?.name.at,
+                        format!("steps wait for each other: {}", names.join(", ")),
+                    )
+                    .expected("a step that needs none of the others, to begin with")
+                    .hint("let each step refer to earlier ones only");
+                return None;
+            }
+        }
+    }
+    Some(order)
+}
+
+/// Which steps may change something, by the methods of their requests (RFC 9110).
+fn changing(flow: &Flow, fed: &[Fed]) -> Vec<bool> {
+    let mut fed = fed.iter();
+    let changing = flow.steps.iter().map(|step| match &step.task {
+        Task::Call(_) => fed.next().is_some_and(|fed| !reads(&fed.called.consumed.method)),
+        Task::Lookup(_) => false,
+    });
+    changing.collect()
+}
+
+/// Whether a method changes nothing.
+pub fn reads(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS")
+}
+
+fn keep_changes_in_place(order: &[usize], mut after: Vec<BTreeSet<usize>>, changing: &[bool]) -> Vec<BTreeSet<usize>> {
+    let mut last_change = None;
+    for (place, &step) in order.iter().enumerate() {
+        after[step].extend(last_change);
+        if changing[step] {
+            after[step].extend(&order[..place]);
+            last_change = Some(step);
+        }
+    }
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_keeps_its_place() {
+        let waits = |order: &[usize], changing: &[bool]| {
+            let after = keep_changes_in_place(order, vec![BTreeSet::new(); order.len()], changing);
+            after.into_iter().map(|steps| steps.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        let nothing: [usize; 0] = [];
+        assert_eq!(waits(&[0, 1, 2], &[false; 3]), [nothing; 3]);
+        assert_eq!(waits(&[0, 1, 2, 3], &[false, false, true, false]), [vec![], vec![], vec![0, 1], vec![2]]);
+        assert_eq!(waits(&[0, 1], &[true, true]), [vec![], vec![0]]);
+        assert_eq!(waits(&[1, 0], &[true, false]), [vec![1], vec![]]);
+    }
+}

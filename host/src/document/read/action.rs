@@ -1,0 +1,73 @@
+//! What an exposure does: one call, the steps of a flow, or what a flow of an aggregate does.
+
+use super::argument::{self, Scope};
+use super::{flow, output};
+use crate::document::diagnostic::Code;
+use crate::document::fields::{Fields, text_of};
+use crate::document::model::{Action, Call, Reference, With};
+use crate::document::report::Report;
+use crate::document::tree::Placed;
+
+/// Reads what an exposure does; it may refer to a flow of an aggregate.
+pub fn read_exposed(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Action> {
+    let Some(reference) = fields.node("ref") else {
+        return read(fields, scope, report);
+    };
+    let alone = ["call", "steps", "mappings"];
+    for entry in alone.iter().filter_map(|key| fields.entry(key)) {
+        report
+            .error(Code::InvalidValue, &entry.key_at, format!("`{}` beside `ref`", entry.key))
+            .expected("one of them")
+            .hint("what a flow of an aggregate does is said there");
+    }
+    let flow = text_of(reference, report)?;
+    let with = read_with(fields, scope, report);
+    output::read_parameters(fields, report);
+    Some(Action::Reference(Reference { flow: Placed { at: flow.at, value: flow.value.to_owned() }, with }))
+}
+
+/// Reads what is done, without which an exposure or a flow is nothing.
+pub fn read(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Action> {
+    let steps = fields.entry("steps");
+    let call = fields.entry("call");
+    match (steps, call) {
+        (Some(steps), Some(call)) => {
+            report
+                .error(Code::InvalidValue, &call.key_at, "`call` beside `steps`")
+                .expected("one of them")
+                .hint(format!("make the call one of the steps in line {}", steps.key_at.line));
+            fields.ignore(&["with", "mappings", "outputParameters"]);
+            None
+        }
+        (Some(steps), None) => {
+            output::read_parameters(fields, report);
+            flow::read(fields, &steps.key_at, scope, report).map(Action::Flow)
+        }
+        (None, Some(call)) => {
+            output::read_parameters(fields, report);
+            let with = read_with(fields, scope, report);
+            let call = text_of(&call.value, report)?;
+            Some(Action::Call(Call { operation: Placed { at: call.at, value: call.value.to_owned() }, with }))
+        }
+        (None, None) => {
+            fields.ignore(&["with"]);
+            match fields.entry("outputParameters") {
+                Some(outputs) => {
+                    report.not_supported(&outputs.key_at, "a mock operation, which has no `call`");
+                }
+                None => {
+                    fields.missing("call").expected("<namespace of consumes>.<operation>");
+                }
+            }
+            None
+        }
+    }
+}
+
+/// Reads what each parameter gets.
+pub fn read_with(fields: &mut Fields, scope: &Scope, report: &Report) -> With {
+    match fields.node("with") {
+        Some(node) => argument::read_all(node, scope, report),
+        None => With::SameNames,
+    }
+}

@@ -1,0 +1,92 @@
+//! `aggregates`: flows that REST operations and tools refer to.
+
+use super::argument::Scope;
+use super::parameter::{self, Owner};
+use super::{TITLE, action, check_name, output};
+use crate::contract::Audience;
+use crate::document::diagnostic::Code;
+use crate::document::fields::Fields;
+use crate::document::imports::is_import;
+use crate::document::model::{Secrets, Semantics, SharedFlow};
+use crate::document::report::Report;
+use crate::document::tree::{Node, Placed};
+
+/// What a flow is called: `functions` until the release that renamed it.
+const FLOWS: [&str; 2] = ["functions", "flows"];
+
+/// Reads all aggregates.
+pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<SharedFlow> {
+    let mut flows: Vec<SharedFlow> = Vec::new();
+    let nodes = nodes.iter().filter(|node| !is_import("aggregates", node));
+    for flow in nodes.flat_map(|node| read_aggregate(node, secrets, report)) {
+        match flows.iter().find(|earlier| earlier.name.value == flow.name.value) {
+            Some(earlier) => {
+                let what = format!("flow `{}`", flow.name.value);
+                report.duplicate(Code::DuplicateName, &flow.name.at, &what, &earlier.name.at);
+            }
+            None => flows.push(flow),
+        }
+    }
+    flows
+}
+
+fn read_aggregate(node: &Node, secrets: &Secrets, report: &Report) -> Vec<SharedFlow> {
+    let Some(mut fields) = Fields::of(node, "an aggregate", report) else {
+        return Vec::new();
+    };
+    fields.ignore(&["label", "display", "title", "description", "tags"]);
+    let namespace = fields.required_text("namespace", "the name by which `ref` refers to it");
+    let namespace = namespace.and_then(|namespace| check_name(namespace, report));
+    let lists: Vec<&[Node]> = FLOWS.iter().map(|key| fields.list(key)).collect();
+    if lists.iter().all(|list| list.is_empty()) {
+        fields.missing("flows").expected("a list with at least one flow");
+    }
+    fields.finish();
+    let Some(namespace) = namespace else {
+        return Vec::new();
+    };
+    // Whose calls it takes is said by what exposes it.
+    let scope = Scope { namespace: &namespace.value, secrets, audience: Audience::Known, steps: &[] };
+    lists.concat().iter().filter_map(|node| read_flow(node, &scope, report)).collect()
+}
+
+fn read_flow(node: &Node, scope: &Scope, report: &Report) -> Option<SharedFlow> {
+    let mut fields = Fields::of(node, "a flow", report)?;
+    fields.ignore(&["tags"]);
+    fields.refuse(&["outputMediaType"]);
+    let name = fields.required_text("name", "the name by which `ref` refers to it");
+    let title = fields.text_of_any(&TITLE);
+    let description = fields.text("description").map(|text| text.value.to_owned());
+    let semantics = read_semantics(fields.node("semantics"), report);
+    let output_schema = output::read_schema(&mut fields, report);
+    let inputs = fields.node("inputParameters").map(|_| {
+        let mut inputs = parameter::read_all(fields.list("inputParameters"), Owner::Tool, report);
+        // As for a tool, whoever exposes it.
+        inputs.iter_mut().for_each(|input| input.required = Some(input.required.unwrap_or(true)));
+        inputs
+    });
+    let action = action::read(&mut fields, scope, report);
+    fields.finish();
+    let name = check_name(name?, report)?;
+    let qualified = format!("{}.{}", scope.namespace, name.value);
+    Some(SharedFlow {
+        name: Placed { at: name.at, value: qualified },
+        title,
+        description,
+        semantics,
+        inputs,
+        action,
+        output_schema,
+    })
+}
+
+fn read_semantics(node: Option<&Node>, report: &Report) -> Semantics {
+    let Some(mut fields) = node.and_then(|node| Fields::of(node, "semantics", report)) else {
+        return Semantics::default();
+    };
+    let semantics = Semantics { safe: fields.boolean("safe"), idempotent: fields.boolean("idempotent") };
+    // It allows a cache and asks for none.
+    fields.boolean("cacheable");
+    fields.finish();
+    semantics
+}
