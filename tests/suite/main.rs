@@ -18,6 +18,7 @@ mod crowd;
 mod discovery;
 mod egress;
 mod flows;
+mod generated;
 mod hostile;
 mod hot_load;
 mod http2;

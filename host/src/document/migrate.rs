@@ -120,8 +120,9 @@ impl Migration<'_> {
             if name == "mappings" {
                 value.items().iter().for_each(|mapping| self.rename(mapping, "targetName", "target"));
             }
-            // What is made of the one answer of a call has no name.
-            let is_shape = name == "outputParameters" && ["call", "ref"].iter().any(|key| owner.entry(key).is_some());
+            // What is made of the one answer of a call has no name, and a lookup names members of what it finds.
+            let is_shape =
+                name == "outputParameters" && ["call", "ref", "index"].iter().any(|key| owner.entry(key).is_some());
             if !SECTIONS.contains(&name) || is_shape {
                 continue;
             }

@@ -227,7 +227,7 @@ mod tests {
     use crate::bindings::airlock::capability::plan::{Hole, JsonMember, TemplatePart};
 
     fn input(json: &str) -> Input<'_> {
-        serde_json::from_str(json).unwrap()
+        Input::parse(json).unwrap()
     }
 
     fn value(name: &str) -> Value {

@@ -142,7 +142,7 @@ fn split_path<'t>(path: &'t str, steps: &[&str]) -> Option<(usize, &'t str)> {
 impl Scope<'_> {
     /// Whether a text is a path into the results of the steps, of which there are none outside of a flow.
     fn is_path(&self, text: &str) -> bool {
-        !self.steps.is_empty() && (text.starts_with("$.") || text.starts_with("$["))
+        !self.steps.is_empty() && (text == "$" || text.starts_with("$.") || text.starts_with("$["))
     }
 }
 

@@ -55,7 +55,6 @@ fn what_is_not_supported_yet_is_said() {
     let rest = "capability.exposes[0]";
     let mcp = "capability.exposes[1]";
     for (from, to, place) in [
-        ("capability:", "aggregates: []\ncapability:", "9:1 aggregates"),
         ("      authentication: {type", "      tunnel: {}\n      authentication: {type", &format!("14:7 {api}.tunnel")),
         ("type: http", "type: grpc", &format!("11:13 {api}.type")),
         (

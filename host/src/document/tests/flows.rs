@@ -306,8 +306,8 @@ fn mistakes_in_steps() {
 #[test]
 fn steps_that_wait_for_each_other() {
     let get = "with: {imo: \"{{imo}}\"}";
-    check(&[(get, "with: {imo: $.find-crew.id}")], &["error AL050 35:34 @steps[0].name"]);
-    check(&[(get, "with: {imo: '{{get-ship.id}}'}")], &["error AL050 35:34 @steps[0].name"]);
+    check(&[(get, "with: {imo: $.find-crew.id}")], &["error AL060 35:34 @steps[0].name"]);
+    check(&[(get, "with: {imo: '{{get-ship.id}}'}")], &["error AL060 35:34 @steps[0].name"]);
     let diagnostics = errors(&changed(&[(get, "with: {imo: $.find-crew.id}")]));
     assert_eq!(diagnostics[0].message, "steps wait for each other: get-ship, find-crew");
 }
@@ -348,7 +348,6 @@ fn mistakes_in_references() {
         "    - {label: C, namespace: crew, flows: [{name: of-ship, call: registry.list-crew}]}\n  exposes:",
     );
     check(&[twice], &["error AL021 41:50 capability.aggregates[1].flows[0].name"]);
-    check(&[("label: Crew", "label: Crew\n      from: a.yaml")], &["error AL009 29:7 capability.aggregates[0].from"]);
 }
 
 #[test]
