@@ -10,7 +10,7 @@ use super::diagnostic::Code;
 use super::fields::{Fields, wrong_type};
 use super::read::read_version;
 use super::report::Report;
-use super::shape::{self, PARTS};
+use super::shape::{self, PARTS, SECTIONS};
 use super::tree::{self, Kind, MAX_NODES, Node, Placed};
 
 /// The texts of other files, by the path that [`wanted`] gives; or why one can't be read.
@@ -204,11 +204,33 @@ fn is_called(import: &Node, name: &str) -> bool {
     called.and_then(Node::as_str) == Some(name)
 }
 
-/// Gives an imported entry another namespace.
+/// Gives an imported entry another namespace, also where it refers to its own inputs by it.
 fn rename(imported: &mut Node, alias: &Placed<&str>) {
+    let own = imported.get("namespace").and_then(Node::as_str).unwrap_or_default().to_owned();
+    rename_inputs(imported, &own, alias.value);
     let Kind::Mapping(entries) = &mut imported.kind else { return };
     for entry in entries.iter_mut().filter(|entry| entry.key == "namespace") {
         entry.value = Node { at: alias.at.clone(), kind: Kind::Text(alias.value.to_owned()) };
+    }
+}
+
+fn rename_inputs(node: &mut Node, own: &str, alias: &str) {
+    let Kind::Mapping(entries) = &mut node.kind else { return };
+    for entry in entries {
+        match &mut entry.value.kind {
+            Kind::Mapping(with) if entry.key == "with" => {
+                for value in with {
+                    let Kind::Text(text) = &mut value.value.kind else { continue };
+                    if let Some(input) = text.strip_prefix(own).filter(|input| input.starts_with('.')) {
+                        *text = format!("{alias}{input}");
+                    }
+                }
+            }
+            Kind::List(items) if SECTIONS.contains(&entry.key.as_str()) => {
+                items.iter_mut().for_each(|item| rename_inputs(item, own, alias));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 mod edits;
 mod marks;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use edits::Edits;
 use granit_parser::StructureStyle;
@@ -30,13 +30,13 @@ pub struct Migrated {
     pub kept: Vec<(usize, String)>,
 }
 
-/// What becomes of items without a name.
+/// What becomes of items that can't just be keyed by their name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Unnamed {
-    /// They get the name by which they go in the plan anyway.
-    Named,
-    /// Their list stays as it is.
-    Kept,
+enum Way {
+    /// Items without a name get the one by which they go in the plan anyway; what has an anchor changes, and its aliases with it.
+    Bold,
+    /// Their lists stay as they are.
+    Careful,
 }
 
 /// Migrates a document. The error holds what is wrong with it; it is empty if no way was found that keeps what the document means.
@@ -52,22 +52,27 @@ pub fn migrate(source: &str, files: &Files) -> Result<Migrated, Vec<Diagnostic>>
         (Err(meant), Err(told)) => meant.len() == told.len(),
         _ => false,
     };
-    let ways = [Unnamed::Named, Unnamed::Kept].into_iter();
-    let mut found = ways.filter_map(|unnamed| rewrite(source, unnamed)).filter(same);
+    let ways = [Way::Bold, Way::Careful].into_iter();
+    let mut found = ways.filter_map(|way| rewrite(source, way)).filter(same);
     found.next().ok_or_else(Vec::new)
 }
 
-fn rewrite(source: &str, unnamed: Unnamed) -> Option<Migrated> {
+fn rewrite(source: &str, way: Way) -> Option<Migrated> {
     let root = marks::read(source)?;
-    let mut migration = Migration { edits: Edits::of(source), kept: Vec::new(), unnamed };
+    let anchors = root.all().into_iter().filter(|mark| mark.anchor > 0).map(|mark| (mark.anchor, mark)).collect();
+    let mut migration =
+        Migration { edits: Edits::of(source), lines: source.split('\n').collect(), kept: Vec::new(), way, anchors };
     migration.root(&root);
     Some(Migrated { text: migration.edits.apply(), kept: migration.kept })
 }
 
 struct Migration<'t> {
     edits: Edits<'t>,
+    lines: Vec<&'t str>,
     kept: Vec<(usize, String)>,
-    unnamed: Unnamed,
+    way: Way,
+    /// What aliases stand for.
+    anchors: HashMap<usize, &'t Mark>,
 }
 
 /// A section of named items, and the lines that it may move.
@@ -84,7 +89,7 @@ impl Migration<'_> {
             let old = if info.entry("label").is_some() { "label" } else { "title" };
             self.rename(info, old, "display");
         }
-        let end = self.edits.text().split('\n').count();
+        let end = self.lines.len();
         self.parts(root, end);
         for (value, end) in
             values(root, end).filter(|(key, ..)| *key == "capability").map(|(_, _, value, end)| (value, end))
@@ -104,7 +109,7 @@ impl Migration<'_> {
     fn parts(&mut self, owner: &Mark, end: usize) {
         for (key, _, list, end) in values(owner, end).filter(|(key, ..)| PARTS.contains(key)) {
             for (index, item) in list.items().iter().enumerate() {
-                let end = list.items().get(index + 1).map_or(end, |next| next.line);
+                let end = list.items().get(index + 1).map_or(end, |next| self.line(next));
                 if key == "consumes" && item.entry("import").is_some() {
                     self.rename(item, "location", "from");
                 }
@@ -127,21 +132,23 @@ impl Migration<'_> {
                 continue;
             }
             match &value.kind {
-                Kind::List(style, items) if !value.is_shared => {
+                Kind::List(style, items) if value.anchor == 0 || self.way == Way::Bold => {
                     self.section(*style, items, name, &Section { key, list: value, end });
                 }
+                Kind::List(..) => self.keep(value, format!("{name} has aliases")),
                 Kind::Mapping(..) => values(value, end).for_each(|(_, _, item, end)| self.sections(item, end)),
-                _ => self.keep(value, format!("{name} is an alias, or others are an alias of it")),
+                // It becomes what its anchor's list becomes.
+                Kind::Alias(_) | Kind::Scalar(_) => {}
             }
         }
     }
 
     fn section(&mut self, style: StructureStyle, items: &[Mark], name: &str, section: &Section) {
         for (index, item) in items.iter().enumerate() {
-            let end = items.get(index + 1).map_or(section.end, |next| next.line);
+            let end = items.get(index + 1).map_or(section.end, |next| self.line(next));
             self.sections(item, end);
         }
-        match self.names(items, name) {
+        match self.names(items, name, style) {
             Err(reason) => self.keep(section.list, reason),
             Ok(names) if style == StructureStyle::Flow => self.key_flow(section.list, items, &names),
             Ok(names) => self.key_block(section, items, &names),
@@ -149,21 +156,27 @@ impl Migration<'_> {
     }
 
     /// The name of each item as it is to be written, or why the list has to stay.
-    fn names(&self, items: &[Mark], section: &str) -> Result<Vec<String>, String> {
+    fn names(&self, items: &[Mark], section: &str, style: StructureStyle) -> Result<Vec<String>, String> {
         let mut taken = HashSet::new();
         let mut names = Vec::new();
         for item in items {
-            let Kind::Mapping(style, _) = &item.kind else {
+            let (is_alias, meant) = match &item.kind {
+                Kind::Mapping(..) => (false, Some(item)),
+                Kind::Alias(anchor) => (true, self.anchors.get(anchor).copied()),
+                Kind::List(..) | Kind::Scalar(_) => (false, None),
+            };
+            let Some(meant) = meant else {
                 return Err(format!("an item of {section} is no mapping"));
             };
-            if item.is_shared {
-                return Err(format!("an item of {section} is an alias, or others are an alias of it"));
+            if (is_alias || item.anchor > 0) && self.way == Way::Careful {
+                return Err(format!("an item of {section} is an alias or has some"));
             }
-            if *style == StructureStyle::Block && self.dash(item).is_none() {
+            if style == StructureStyle::Block && self.dash(item).is_none() {
                 return Err(format!("an item of {section} begins below its dash"));
             }
+            let item = meant;
             let is_resource = section == "resources" && item.entry("uri").is_none();
-            let own = item.entry("name").filter(|(_, name)| !name.is_shared).and_then(|(_, name)| {
+            let own = item.entry("name").filter(|(_, name)| name.anchor == 0).and_then(|(_, name)| {
                 let written = &self.edits.text()[name.bytes.clone()];
                 let is_line = !written.contains('\n') && !written.is_empty();
                 Some((name.as_str()?.to_owned(), written.trim().to_owned())).filter(|_| is_line)
@@ -184,7 +197,7 @@ impl Migration<'_> {
 
     /// A name for an item that has none: of a resource after its path, of an operation after what it calls.
     fn made(&self, item: &Mark, section: &str, taken: &HashSet<String>) -> Option<(String, String)> {
-        if self.unnamed == Unnamed::Kept || (section != "resources" && item.entry("name").is_some()) {
+        if self.way == Way::Careful || (section != "resources" && item.entry("name").is_some()) {
             return None;
         }
         let basis = match section {
@@ -205,7 +218,8 @@ impl Migration<'_> {
         self.edits.replace(list.bytes.start..list.bytes.start + 1, "{");
         self.edits.replace(list.bytes.end - 1..list.bytes.end, "}");
         for (item, name) in items.iter().zip(names) {
-            self.edits.replace(item.bytes.start..item.bytes.start, format!("{name}: "));
+            let start = self.start(item);
+            self.edits.replace(start..start, format!("{name}: "));
             self.remove_name(item);
         }
     }
@@ -215,25 +229,27 @@ impl Migration<'_> {
         let Some(first) = items.first() else { return };
         let Some(dash) = self.dash(first) else { return };
         if self.column(dash) <= section.key.column {
-            let end = self.last_line(first.line, section.end, section.key.column);
-            self.edits.indent(first.line..end);
+            let start = self.line(first);
+            self.edits.indent(start..self.last_line(start, section.end, section.key.column));
         }
         for (item, name) in items.iter().zip(names) {
             let Some(dash) = self.dash(item) else { continue };
-            match (&item.kind, item.entries().first()) {
-                (Kind::Mapping(StructureStyle::Block, _), Some((key, value))) if key.as_str() == Some("name") => {
+            let is_block = matches!(item.kind, Kind::Mapping(StructureStyle::Block, _));
+            match item.entries().first() {
+                Some((key, value)) if is_block && item.anchor == 0 && key.as_str() == Some("name") => {
                     self.edits.replace(dash..value.bytes.end, format!("{name}:"));
+                    continue;
                 }
-                (Kind::Mapping(StructureStyle::Block, _), _) => {
+                _ if is_block && item.anchor == 0 => {
                     let margin = " ".repeat(item.column);
                     self.edits.replace(dash..item.bytes.start, format!("{name}:\n{margin}"));
-                    self.remove_name(item);
                 }
                 _ => {
-                    self.edits.replace(dash..item.bytes.start, format!("{name}: "));
-                    self.remove_name(item);
+                    let start = dash + 1 + self.edits.text()[dash + 1..].find(|c| c != ' ').unwrap_or_default();
+                    self.edits.replace(dash..start, format!("{name}: "));
                 }
             }
+            self.remove_name(item);
         }
     }
 
@@ -254,7 +270,7 @@ impl Migration<'_> {
 
     /// Gives a key its new name, unless that is taken.
     fn rename(&mut self, owner: &Mark, old: &str, new: &str) {
-        if let Some((key, _)) = owner.entry(old).filter(|_| owner.entry(new).is_none() && !owner.is_shared) {
+        if let Some((key, _)) = owner.entry(old).filter(|_| owner.entry(new).is_none()) {
             self.edits.replace(key.bytes.clone(), quoted_as(&self.edits.text()[key.bytes.clone()], new));
         }
     }
@@ -263,11 +279,23 @@ impl Migration<'_> {
         self.kept.push((list.line + 1, reason));
     }
 
-    /// Where the dash of an item is, if it is on the item's line.
-    fn dash(&self, item: &Mark) -> Option<usize> {
+    /// Where an item begins, its anchor included.
+    fn start(&self, item: &Mark) -> usize {
         let before = &self.edits.text()[..item.bytes.start];
-        let dash = before.trim_end_matches(' ');
-        dash.ends_with('-').then(|| dash.len() - 1)
+        let anchor = before.rfind('&').filter(|_| item.anchor > 0);
+        anchor.unwrap_or(item.bytes.start)
+    }
+
+    /// The line of an item, its anchor included.
+    fn line(&self, item: &Mark) -> usize {
+        let anchor = &self.edits.text()[self.start(item)..item.bytes.start];
+        item.line - anchor.matches('\n').count()
+    }
+
+    /// Where the dash of an item is, if the item or its anchor begins beside it.
+    fn dash(&self, item: &Mark) -> Option<usize> {
+        let before = self.edits.text()[..self.start(item)].trim_end_matches(' ');
+        before.ends_with('-').then(|| before.len() - 1)
     }
 
     /// How many characters are before it in its line.
@@ -278,12 +306,11 @@ impl Migration<'_> {
 
     /// The line after the last one that belongs to a block: comments and empty lines in front of what comes next belong there.
     fn last_line(&self, start: usize, end: usize, column: usize) -> usize {
-        let lines: Vec<&str> = self.edits.text().split('\n').collect();
         let is_next = |line: &str| {
             let rest = line.trim_start();
             rest.is_empty() || (rest.starts_with('#') && line.len() - rest.len() <= column)
         };
-        (start..end).rev().find(|line| !is_next(lines[*line])).map_or(end, |last| last + 1)
+        (start..end).rev().find(|line| !is_next(self.lines[*line])).map_or(end, |last| last + 1)
     }
 }
 

@@ -15,8 +15,8 @@ pub struct Mark {
     pub line: usize,
     /// The column in characters, from 0.
     pub column: usize,
-    /// Whether it can be changed without changing something elsewhere.
-    pub is_shared: bool,
+    /// The anchor on it; 0 for none.
+    pub anchor: usize,
     /// The value.
     pub kind: Kind,
 }
@@ -24,8 +24,10 @@ pub struct Mark {
 /// A kind of value.
 #[derive(Debug)]
 pub enum Kind {
-    /// A scalar, or an alias for whatever is elsewhere.
+    /// A scalar.
     Scalar(String),
+    /// An alias for what has this anchor.
+    Alias(usize),
     /// A sequence.
     List(StructureStyle, Vec<Mark>),
     /// A mapping.
@@ -45,15 +47,15 @@ fn begins_value(event: &Event) -> bool {
 
 fn value<'t>((event, span): (Event<'t>, Span), events: &mut impl Iterator<Item = (Event<'t>, Span)>) -> Option<Mark> {
     let mut bytes = span.byte_range()?;
-    let (is_shared, kind) = match event {
-        Event::Alias(_) => (true, Kind::Scalar(String::new())),
-        Event::Scalar(text, _, anchor, tag) => (anchor > 0 || tag.is_some(), Kind::Scalar(text.into_owned())),
-        Event::SequenceStart(style, anchor, tag) => {
+    let (anchor, kind) = match event {
+        Event::Alias(anchor) => (0, Kind::Alias(anchor)),
+        Event::Scalar(text, _, anchor, _) => (anchor, Kind::Scalar(text.into_owned())),
+        Event::SequenceStart(style, anchor, _) => {
             let (items, end) = children(events)?;
             bytes.end = if style == StructureStyle::Flow { end.byte_range()?.end } else { bytes.end };
-            (anchor > 0 || tag.is_some(), Kind::List(style, items))
+            (anchor, Kind::List(style, items))
         }
-        Event::MappingStart(style, anchor, tag) => {
+        Event::MappingStart(style, anchor, _) => {
             let (children, end) = children(events)?;
             bytes.end = if style == StructureStyle::Flow { end.byte_range()?.end } else { bytes.end };
             let mut entries = Vec::new();
@@ -61,11 +63,11 @@ fn value<'t>((event, span): (Event<'t>, Span), events: &mut impl Iterator<Item =
             while let (Some(key), Some(value)) = (children.next(), children.next()) {
                 entries.push((key, value));
             }
-            (anchor > 0 || tag.is_some(), Kind::Mapping(style, entries))
+            (anchor, Kind::Mapping(style, entries))
         }
         _ => return None,
     };
-    Some(Mark { bytes, line: span.start.line() - 1, column: span.start.col(), is_shared, kind })
+    Some(Mark { bytes, line: span.start.line() - 1, column: span.start.col(), anchor, kind })
 }
 
 fn children<'t>(events: &mut impl Iterator<Item = (Event<'t>, Span)>) -> Option<(Vec<Mark>, Span)> {
@@ -103,6 +105,16 @@ impl Mark {
             Kind::Mapping(_, entries) => entries,
             _ => &[],
         }
+    }
+
+    /// Everything in it, itself first.
+    pub fn all(&self) -> Vec<&Mark> {
+        let inside: Vec<&Mark> = match &self.kind {
+            Kind::List(_, items) => items.iter().collect(),
+            Kind::Mapping(_, entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Kind::Scalar(_) | Kind::Alias(_) => Vec::new(),
+        };
+        std::iter::once(self).chain(inside.into_iter().flat_map(Mark::all)).collect()
     }
 
     /// The entry of a key.

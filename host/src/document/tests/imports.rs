@@ -1,6 +1,7 @@
 //! Imports from other files.
 
 use super::*;
+use crate::document::plan::{PathPart, Value};
 use crate::document::{Files, compile_with, is_shared, wanted};
 
 /// What the base document consumes, in a file of its own, with a bind.
@@ -64,6 +65,20 @@ fn an_import_is_what_it_stands_for() {
     let compiled = with(&exposes, SHARED).unwrap_or_else(|e| panic!("{e:?}"));
     assert_eq!(compiled.plan.description.operations[0].name, "get-r");
     assert_eq!(wanted(&exposes), ["shared.yaml"]);
+}
+
+#[test]
+fn what_refers_to_its_own_inputs_still_does_under_another_name() {
+    let source = importing("from: shared.yaml, import: people, as: users")
+        .replace("    - type: mcp", "    - {from: shared.yaml, import: api, as: other}\n    - type: mcp");
+    let shared = SHARED
+        .replace("/r, operations", "'/r/{id}', operations")
+        .replace("call: users.get}", "call: users.get, with: {orgId: api.id, id: apis.id}}");
+    let compiled = with(&source, &shared).unwrap_or_else(|e| panic!("{e:?}"));
+    let (_, request) = find(&compiled.plan, "get-r");
+    let values: Vec<_> = request.path.iter().filter(|part| matches!(part, PathPart::Value(_))).collect();
+    let (input, constant) = (Value::Input("id".to_owned()), Value::Constant("apis.id".into()));
+    assert_eq!(values, [&PathPart::Value(input), &PathPart::Value(constant)]);
 }
 
 #[test]
