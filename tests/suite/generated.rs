@@ -7,7 +7,6 @@ mod model;
 
 use http::StatusCode;
 use proptest::{
-    prelude::Rng,
     strategy::{Strategy, ValueTree},
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
@@ -115,7 +114,7 @@ async fn an_altered_document_is_refused_with_its_faults_or_each_of_its_tools_can
     for number in 0..ALTERED {
         let operations = make(&mut runner, &model::operations());
         let mut document = model::document(number, &operations);
-        alter(&mut document, runner.rng());
+        alter(&mut document, &mut runner);
         let name = format!("altered-{number}");
         setup = setup.file(&format!("{name}.yaml"), document.to_string()).config(&grant(&name, &upstream));
     }
@@ -139,13 +138,13 @@ async fn an_altered_document_is_refused_with_its_faults_or_each_of_its_tools_can
 }
 
 /// Takes away, renames or replaces one thing, wherever it stands.
-fn alter(document: &mut Value, rng: &mut TestRng) {
+fn alter(document: &mut Value, runner: &mut TestRunner) {
     let mut places = Vec::new();
     collect(document, String::new(), &mut places);
-    let place = &places[rng.random_range(0..places.len())];
+    let place = &places[make(runner, &(0..places.len()))];
     let (parent, key) = place.rsplit_once('/').expect("places begin with a slash");
     let unescaped = key.replace("~1", "/").replace("~0", "~");
-    let what = rng.random_range(0..4);
+    let what = make(runner, &(0..4));
     match document.pointer_mut(parent).expect("the place of a place") {
         Value::Object(members) => {
             let value = members.shift_remove(&unescaped).expect("a member");

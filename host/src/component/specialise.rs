@@ -13,11 +13,15 @@ use crate::{
 /// The guest in `plugins/runtime`, built by the build script.
 const RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WASM"));
 
+/// The same with the formats that few documents need and that make it three times as large.
+const LARGE_RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_LARGE_RUNTIME_WASM"));
+
 /// Makes the component: the same for the same plan, byte for byte. The first time takes a good part of a second of processor time, most of
 /// it compiling the runtime.
 pub async fn specialise(sandbox: &Sandbox, plan: &Plan) -> wasmtime::Result<Vec<u8>> {
+    let runtime = if plan.needs_formats() { LARGE_RUNTIME } else { RUNTIME };
     let wizer = Wizer::new();
-    let (context, instrumented) = wizer.instrument_component(RUNTIME)?;
+    let (context, instrumented) = wizer.instrument_component(runtime)?;
     let mut configured = sandbox.configure(&instrumented, plan).await?;
     wizer.snapshot_component(&context, &mut Access(&mut configured)).await
 }

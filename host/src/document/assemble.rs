@@ -134,9 +134,15 @@ impl<'a> Group<'a> {
     }
 }
 
+/// The schema as stated where the result is exposed; else that of what is made; else that of the answer, which is the result then.
 fn output_schema<'a>(offer: &Offer<'a>) -> Option<&'a Json> {
-    let answer = || offer.answered_by?.output_schema.as_ref();
-    offer.subject.output_schema().or_else(answer)
+    let outputs = offer.subject.outputs();
+    let derived = match outputs {
+        // A schema that says nothing promises nothing.
+        Some(outputs) => Some(&outputs.schema).filter(|schema| schema.as_object().is_some_and(|it| !it.is_empty())),
+        None => offer.answered_by.and_then(|answer| answer.output_schema.as_ref()),
+    };
+    offer.subject.output_schema().or(derived)
 }
 
 impl<'a> Offer<'a> {

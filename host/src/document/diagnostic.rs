@@ -81,6 +81,8 @@ pub enum Code {
     InvalidBaseUri,
     /// A header that a document can't set.
     InvalidHeader,
+    /// A JSONPath that can't be read.
+    InvalidJsonPath,
     /// A template names a secret that no bind declares.
     UnboundSecret,
     /// A secret is written in the document.
@@ -123,6 +125,7 @@ impl Code {
             Self::InvalidBaseUri => "AL031",
             Self::InvalidHeader => "AL032",
             Self::NameMismatch => "AL027",
+            Self::InvalidJsonPath => "AL033",
             Self::UnboundSecret => "AL040",
             Self::LiteralSecret => "AL041",
             Self::MisplacedSecret => "AL042",

@@ -181,6 +181,13 @@ pub const PAGES: &[Page] = &[
         "Remove it; give credentials under `authentication` and cookies as parameters with `in: cookie`.",
     ),
     page!(
+        "AL033",
+        "a JSONPath that can't be read",
+        "Where a value comes from is said by a JSONPath (RFC 9535), which begins with `$`. It is read when the document is compiled, so that no \
+         call finds out that it can't be.",
+        "Correct the path, e.g. `$.items[0].name`; a name with other characters than letters and digits goes in brackets: `$['first name']`.",
+    ),
+    page!(
         "AL040",
         "a template names a secret that isn't bound",
         "A template such as `{{env.API_KEY}}` means a key of `binds`, and no bind has it. It is never replaced by an empty text: the \

@@ -2,6 +2,7 @@
 //!
 //! Follows `call` and `with`; what the inputs look like is the work of `inputs`, which flow a `ref` means that of `subject`.
 
+mod answer;
 mod bind;
 mod flow;
 mod subject;
@@ -15,9 +16,9 @@ pub use self::{flow::reads, subject::Subject};
 use super::body;
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
-use super::model::{self, Argument, Consumed, Consumes, Document, Exposure, Parameter, Surface, With};
+use super::model::{self, Argument, Consumed, Consumes, Document, Exposure, Outputs, Parameter, Surface, With};
 use super::names::{Match, find_match};
-use super::plan::{Action, Answer, Body, Call, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
+use super::plan::{Action, Body, Call, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
 use super::report::Report;
 use super::template::Piece;
 use super::tree::{Place, Placed};
@@ -71,34 +72,61 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     let calls = match subject.action {
         model::Action::Call(call) => vec![call],
         model::Action::Flow(flow) => flow::calls(flow),
+        model::Action::Mock(_) => Vec::new(),
         // Reading leaves none in an aggregate.
         model::Action::Reference(_) => return None,
     };
     let fed: Vec<_> = calls.into_iter().map(|call| feed(call, &subject, document, report)).collect();
     let mut fed = fed.into_iter().collect::<Option<Vec<_>>>()?;
-    let mut feeds: Vec<Feed> = fed.iter().flat_map(|fed| fed.feeds.clone()).collect();
-    if let model::Action::Flow(flow) = subject.action {
-        feeds.extend(flow::other_feeds(flow));
-    }
-    let (bindings, feeds) = bind::bind(&subject, feeds, report)?;
+    let (bindings, feeds) = bind::bind(&subject, feeds_of(&subject, &fed), report)?;
     for feed in fed.iter_mut().flat_map(|fed| &mut fed.feeds) {
         feed.value = bindings.apply(&feed.value);
     }
     fed.iter().for_each(|fed| fed.check(&subject, report));
+    let feeds = [feeds, feed_outputs(exposure.outputs.as_ref())].concat();
     let inputs = inputs::collect(&subject, &feeds, report);
+    let shape = subject.outputs().map(|outputs| match &exposure.outputs {
+        Some(own) => own.shape.clone(),
+        None => outputs.shape.clone().with_values(&|value| bindings.apply(value)),
+    });
     let calls: Vec<Called> = fed.iter().map(|fed| fed.called).collect();
-    let (action, answered_by) = match subject.action {
-        model::Action::Flow(flow) => {
-            let flow = flow::make(flow, &fed, &bindings, report)?;
+    let (action, answered_by) = match (subject.action, fed.as_slice()) {
+        (model::Action::Flow(flow), fed) => {
+            let flow = flow::make(flow, fed, &bindings, shape, report)?;
             let answered_by = flow.answered_by.map(|call| calls[call].consumed);
             (Action::Flow(flow.plan), answered_by)
         }
-        _ => {
-            let fed = fed.first()?;
-            (Action::Call(Call { request: fed.request()?, answer: Answer::HandedOn }), Some(fed.called.consumed))
+        (_, [only]) => {
+            let consumed = only.called.consumed;
+            let answer = answer::make(&subject, consumed, shape, report)?;
+            (Action::Call(Call { request: only.request()?, answer }), Some(consumed))
         }
+        _ => (Action::Made(shape?), None),
     };
     Some(Offer { subject, calls, answered_by, inputs, action })
+}
+
+/// What the calls, lookups, mappings and outputs take of the inputs; the exposure's own outputs take theirs from its caller.
+fn feeds_of<'a>(subject: &Subject<'a>, fed: &[Fed<'a>]) -> Vec<Feed<'a>> {
+    let mut feeds: Vec<Feed> = fed.iter().flat_map(|fed| fed.feeds.clone()).collect();
+    if let model::Action::Flow(flow) = subject.action {
+        feeds.extend(flow::other_feeds(flow));
+    }
+    if subject.exposure.outputs.is_none() {
+        feeds.extend(feed_outputs(subject.outputs()));
+    }
+    feeds
+}
+
+/// What the result takes of the inputs.
+fn feed_outputs<'a>(outputs: Option<&'a Outputs>) -> Vec<Feed<'a>> {
+    let parameters = outputs.into_iter().flat_map(|outputs| &outputs.parameters);
+    let feeds = parameters.map(|parameter| Feed {
+        parameter: Cow::Borrowed(parameter),
+        value: Value::Input(parameter.name.value.clone()),
+        at: parameter.name.at.clone(),
+    });
+    feeds.collect()
 }
 
 /// Follows one call, and finds what its parameters get. `None` after an error.

@@ -14,6 +14,7 @@ mod explain;
 mod fields;
 mod imports;
 mod inputs;
+mod jsonpath;
 mod link;
 mod migrate;
 mod model;

@@ -6,7 +6,7 @@ mod flow;
 
 use serde_json::{Map, Value as Json};
 
-use super::plan::{Body, QueryStyle, Value};
+use super::plan::{Binary, Body, QueryStyle, RawFormat, Shape, Value};
 pub use super::secrets::Secrets;
 use super::tree::{Place, Placed};
 use super::uri::{BaseUri, PathTemplate};
@@ -63,6 +63,20 @@ pub struct Consumed {
     pub body: Option<Body>,
     /// The schema of its result.
     pub output_schema: Option<Json>,
+    /// What its answer is.
+    pub answer: RawAnswer,
+    /// What the later steps of a flow see of it; `None` = all of it. A result that is made of one answer alone is made of the answer, not of
+    /// this.
+    pub seen: Option<Shape>,
+}
+
+/// What the answer of a consumed operation is.
+#[derive(Clone, Debug)]
+pub enum RawAnswer {
+    /// Something that can be read.
+    Data(RawFormat),
+    /// Bytes.
+    Bytes(Binary),
 }
 
 /// A parameter of a consumed operation, or an input of an exposed one.
@@ -99,8 +113,23 @@ pub struct Exposure {
     pub action: Action,
     /// The declared inputs; `None` = derived.
     pub inputs: Option<Vec<Parameter>>,
-    /// The schema of its result.
+    /// What its result is made of; `None` = the answer, as it comes.
+    pub outputs: Option<Outputs>,
+    /// The schema of its result, as stated.
     pub output_schema: Option<Json>,
+    /// The most bytes that it hands on of something binary.
+    pub max_binary: Option<u64>,
+}
+
+/// What a result is made of.
+#[derive(Debug)]
+pub struct Outputs {
+    /// How it is made.
+    pub shape: Shape,
+    /// JSON Schema of what is made.
+    pub schema: Json,
+    /// The inputs that it is made of, beside the answer.
+    pub parameters: Vec<Parameter>,
 }
 
 /// What an exposure does when it is called.
@@ -112,6 +141,8 @@ pub enum Action {
     Flow(Flow),
     /// Does what a flow of an aggregate does.
     Reference(Reference),
+    /// Calls nothing: the result is made of the inputs.
+    Mock(Place),
 }
 
 /// A call of a consumed operation.
@@ -181,11 +212,24 @@ impl Action {
             Self::Call(call) => &call.operation.at,
             Self::Flow(flow) => &flow.at,
             Self::Reference(reference) => &reference.flow.at,
+            Self::Mock(at) => at,
         }
     }
 }
 
 impl Parameter {
+    /// An input that is text and needn't be given, because something says its name.
+    pub fn input(at: &Place, name: &str) -> Self {
+        Self {
+            name: Placed { at: at.clone(), value: name.to_owned() },
+            location: None,
+            schema: Map::from_iter([("type".to_owned(), "string".into())]),
+            required: None,
+            style: QueryStyle::FormExploded,
+            constant: None,
+        }
+    }
+
     /// Whether a call without it can't be made.
     pub fn is_required(&self) -> bool {
         self.location == Some(Location::Path) || self.required.unwrap_or(false)

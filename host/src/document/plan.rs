@@ -45,8 +45,49 @@ pub struct Call {
 pub enum Answer {
     /// Handed on unread: the host streams it to the caller.
     HandedOn,
-    /// Read as JSON and made into another value.
-    Shaped(Shape),
+    /// Read as JSON or converted to it, and made into another value.
+    Shaped(RawFormat, Shape),
+    /// Bytes that are checked or named, and not looked into.
+    Binary(Binary),
+}
+
+/// What an answer is, and how it becomes JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RawFormat {
+    /// JSON.
+    Json,
+    /// XML: an element is an object of its attributes and children, or text if it has none.
+    Xml,
+    /// Lines of cells with this character between them, the first one with names: an array of objects.
+    Delimited(char),
+    /// YAML.
+    Yaml,
+    /// Markdown: its front matter, tables and sections; of the sections those whose heading begins like this.
+    Markdown(Option<String>),
+    /// Text: a JSON string.
+    Text,
+}
+
+/// What is said about bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binary {
+    /// Their media type; `None` = what the upstream says.
+    pub media_type: Option<String>,
+    /// The most bytes that are a result.
+    pub max_size: Option<u64>,
+}
+
+impl Plan {
+    /// Whether it needs one of the formats that only the larger runtime knows.
+    pub fn needs_formats(&self) -> bool {
+        let is_large = |format: &RawFormat| matches!(format, RawFormat::Yaml | RawFormat::Markdown(_));
+        let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(format, _)) if is_large(format));
+        self.actions.iter().any(|action| match action {
+            Action::Call(Call { answer: Answer::Shaped(format, _), .. }) => is_large(format),
+            Action::Call(_) | Action::Made(_) => false,
+            Action::Flow(flow) => flow.steps.iter().any(is_read),
+        })
+    }
 }
 
 /// How an upstream request is made from an operation's input.

@@ -11,12 +11,14 @@ mod body;
 mod consumes;
 mod exposes;
 mod flow;
+mod format;
 mod json_path;
 mod output;
 mod parameter;
 mod path;
 mod schema;
 mod secret;
+mod shape;
 
 use super::diagnostic::Code;
 use super::fields::{Fields, text_of};

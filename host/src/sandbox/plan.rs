@@ -31,7 +31,25 @@ fn call(it: &plan::Call) -> wit_plan::Call {
 fn answer(it: &plan::Answer) -> wit_plan::Answer {
     match it {
         plan::Answer::HandedOn => wit_plan::Answer::HandedOn,
-        plan::Answer::Shaped(it) => wit_plan::Answer::Shaped(shape(it)),
+        plan::Answer::Shaped(format, it) => wit_plan::Answer::Shaped(shaped(format, it)),
+        plan::Answer::Binary(it) => {
+            wit_plan::Answer::Binary(wit_plan::Binary { media_type: it.media_type.clone(), max_size: it.max_size })
+        }
+    }
+}
+
+fn shaped(format: &plan::RawFormat, made: &plan::Shape) -> wit_plan::Shaped {
+    wit_plan::Shaped { format: raw_format(format), shape: shape(made) }
+}
+
+fn raw_format(it: &plan::RawFormat) -> wit_plan::RawFormat {
+    match it {
+        plan::RawFormat::Json => wit_plan::RawFormat::Json,
+        plan::RawFormat::Xml => wit_plan::RawFormat::Xml,
+        plan::RawFormat::Delimited(separator) => wit_plan::RawFormat::Delimited(*separator),
+        plan::RawFormat::Yaml => wit_plan::RawFormat::Yaml,
+        plan::RawFormat::Markdown(heading) => wit_plan::RawFormat::Markdown(heading.clone()),
+        plan::RawFormat::Text => wit_plan::RawFormat::Text,
     }
 }
 

@@ -12,8 +12,8 @@ use airlock_sdk::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    bindings::airlock::capability::plan::{self, Ask, Keep, Lookup, Step, Task, Value},
-    encode,
+    bindings::airlock::capability::plan::{self, Ask, Keep, Lookup, RawFormat, Step, Task, Value},
+    encode, format,
     input::Input,
     request,
     shape::Shape,
@@ -27,6 +27,8 @@ const MAX_SIDE_BY_SIDE: usize = 8;
 #[derive(Debug)]
 pub struct Flow {
     steps: Vec<Step>,
+    /// The shapes of what steps keep, each at the place of its step.
+    kept: Vec<Option<Shape>>,
     outcome: Outcome,
 }
 
@@ -53,7 +55,12 @@ impl Flow {
                 shapes: made.shapes.iter().map(|nodes| Shape::compile(nodes)).collect::<Result<_, _>>()?,
             },
         };
-        Ok(Self { steps: plan.steps, outcome })
+        let kept = plan.steps.iter().map(|step| match &step.task {
+            Task::Ask(Ask { keep: Keep::Value(it), .. }) => Shape::compile(&it.shape).map(Some),
+            Task::Ask(_) | Task::Find(_) => Ok(None),
+        });
+        let kept = kept.collect::<Result<_, String>>()?;
+        Ok(Self { steps: plan.steps, kept, outcome })
     }
 
     /// Carries it out.
@@ -141,7 +148,13 @@ impl<'f> Run<'f> {
         match keep {
             Keep::Nothing => {}
             Keep::Answer => self.answer = Some(response),
-            Keep::Value => self.input.keep(index, read(response).map_err(in_request)?),
+            Keep::Value(it) => {
+                let mut value = read(&it.format, response).map_err(in_request)?;
+                if let Some(shape) = &self.flow.kept[index] {
+                    value = serde_json::from_str(&shape.apply(&value, &self.input)).map_err(internal)?;
+                }
+                self.input.keep(index, value);
+            }
         }
         self.progress[index] = Progress::Done;
         Ok(())
@@ -168,13 +181,13 @@ fn next(steps: &[Step], progress: &[Progress]) -> Option<usize> {
     (0..steps.len()).find(can_start)
 }
 
-/// The JSON value of an answer; an empty one, such as a 204, is null.
-fn read(response: Response) -> Result<Json, Failure> {
+/// The JSON value of an answer, or what it becomes; an empty one, such as a 204, is null.
+fn read(format: &RawFormat, response: Response) -> Result<Json, Failure> {
     let bytes = response.bytes()?;
     if bytes.is_empty() {
         return Ok(Json::Null);
     }
-    serde_json::from_slice(&bytes).map_err(|e| Failure::Unavailable(format!("the upstream's answer is not JSON: {e}")))
+    format::read(format, bytes).map_err(|what| Failure::Unavailable(format!("the upstream's answer is {what}")))
 }
 
 /// Names the step that a failure belongs to.

@@ -9,6 +9,7 @@ pub mod bindings;
 pub mod body;
 pub mod encode;
 pub mod flow;
+pub mod format;
 pub mod input;
 pub mod path;
 pub mod request;

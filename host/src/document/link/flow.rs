@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Map;
 
-use super::{Bindings, Fed, Feed};
+use super::{Bindings, Fed, Feed, answer};
 use crate::document::diagnostic::Code;
-use crate::document::model::{self, Flow, Parameter, Task};
-use crate::document::plan::{self, Form, Keep, Origin, Outcome, QueryStyle, Shape, TemplatePart, Value};
+use crate::document::model::{self, Consumed, Flow, Parameter, RawAnswer, Task};
+use crate::document::plan::{self, Form, Keep, Origin, Outcome, QueryStyle, RawFormat, Shape, TemplatePart, Value};
 use crate::document::report::Report;
 use crate::document::tree::Placed;
 
@@ -54,12 +54,12 @@ pub fn other_feeds<'a>(flow: &Flow) -> Vec<Feed<'a>> {
 }
 
 /// Makes the plan of a flow whose calls are fed like this. `None` after an error.
-pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, report: &Report) -> Option<Made> {
+pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>, report: &Report) -> Option<Made> {
     let needs: Vec<BTreeSet<usize>> = needs_of(flow, fed);
     let order = sort(flow, &needs, report)?;
     let after = keep_changes_in_place(&order, needs.clone(), &changing(flow, fed));
     let mut used: BTreeSet<usize> = needs.into_iter().flatten().collect();
-    let outcome = outcome(flow, &used, bindings);
+    let outcome = outcome(flow, fed, &used, bindings, shape);
     used.extend(flow.mappings.iter().flat_map(|mapping| steps_of(&mapping.value.value)));
     let answered_by = match outcome {
         Outcome::Answer(step) | Outcome::Made { source: Some(step), .. } => {
@@ -72,7 +72,16 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, report: &Report) -> O
     let mut steps = Vec::with_capacity(flow.steps.len());
     for (index, (step, after)) in flow.steps.iter().zip(after).enumerate() {
         let task = match &step.task {
-            Task::Call(_) => plan::Task::Ask(fed.next()?.request()?, keep(index, &used, &outcome)),
+            Task::Call(call) => {
+                let fed = fed.next()?;
+                let keep = match &outcome {
+                    Outcome::Answer(answering) if *answering == index => Keep::Answer,
+                    // What nobody asks for needn't be read.
+                    _ if used.contains(&index) => read(call, fed.called.consumed, report)?,
+                    _ => Keep::Nothing,
+                };
+                plan::Task::Ask(fed.request()?, keep)
+            }
             Task::Lookup(lookup) => plan::Task::Find(plan::Lookup {
                 index: lookup.index.value.clone(),
                 key: lookup.key.clone(),
@@ -85,15 +94,37 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, report: &Report) -> O
     Some(Made { plan: plan::Flow { steps, outcome }, answered_by })
 }
 
-/// Without mappings the last call gives the result.
-fn outcome(flow: &Flow, needed: &BTreeSet<usize>, bindings: &Bindings) -> Outcome {
+/// Without mappings the last call gives the result: its answer, or what the outputs make of it.
+fn outcome(flow: &Flow, fed: &[Fed], needed: &BTreeSet<usize>, bindings: &Bindings, shape: Option<Shape>) -> Outcome {
     if !flow.mappings.is_empty() {
         return Outcome::Made { source: None, shapes: vec![mapped(&flow.mappings, bindings)] };
     }
     match flow.steps.iter().rposition(is_call) {
         // What is handed on isn't read, and so can't be what another step needs.
-        Some(last) if !needed.contains(&last) => Outcome::Answer(last),
-        last => Outcome::Made { source: last, shapes: Vec::new() },
+        Some(last) if shape.is_none() && !needed.contains(&last) && is_handed_on(fed) => Outcome::Answer(last),
+        last => Outcome::Made { source: last, shapes: shape.into_iter().collect() },
+    }
+}
+
+/// Whether the answer of the last call is a result as it comes.
+fn is_handed_on(fed: &[Fed]) -> bool {
+    fed.last().is_some_and(|last| match &last.called.consumed.answer {
+        RawAnswer::Data(format) => matches!(format, RawFormat::Json | RawFormat::Text),
+        RawAnswer::Bytes(_) => true,
+    })
+}
+
+/// What is kept of an answer that others need. `None` after an error.
+fn read(call: &model::Call, consumed: &Consumed, report: &Report) -> Option<Keep> {
+    match &consumed.answer {
+        RawAnswer::Data(format) => Some(Keep::Value(format.clone(), answer::shape_for(format, consumed.seen.clone()))),
+        RawAnswer::Bytes(_) => {
+            report
+                .error(Code::InvalidValue, &call.operation.at, "bytes have nothing that a step could refer to")
+                .expected("an operation whose `outputRawFormat` can be read")
+                .hint("name the `outputRawFormat` that the answer really has, or refer to another step");
+            None
+        }
     }
 }
 
@@ -129,15 +160,6 @@ fn nest(leaves: &[(&[String], Shape)]) -> Shape {
         members.push((name.clone(), shape));
     }
     Shape { origin: Origin::Whole, form: Form::Object(members) }
-}
-
-/// What nobody asks for needn't be read.
-fn keep(step: usize, used: &BTreeSet<usize>, outcome: &Outcome) -> Keep {
-    match outcome {
-        Outcome::Answer(answering) if *answering == step => Keep::Answer,
-        _ if used.contains(&step) => Keep::Value,
-        _ => Keep::Nothing,
-    }
 }
 
 /// The steps whose results each step needs.

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::document::diagnostic::Code;
-use crate::document::model::{Action, Document, Exposure, Parameter, Reference, SharedFlow, With};
+use crate::document::model::{Action, Document, Exposure, Outputs, Parameter, Reference, SharedFlow, With};
 use crate::document::report::Report;
 
 /// What a document says about one exposure, wherever it says it.
@@ -57,6 +57,11 @@ impl<'a> Subject<'a> {
     /// What it does.
     pub fn description(&self) -> Option<&'a String> {
         self.exposure.description.as_ref().or_else(|| self.shared?.1.description.as_ref())
+    }
+
+    /// What the result is made of; `None` = it is the answer.
+    pub fn outputs(&self) -> Option<&'a Outputs> {
+        self.exposure.outputs.as_ref().or_else(|| self.shared?.1.outputs.as_ref())
     }
 
     /// The schema of its result.

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Action, Call, Parameter, With};
+use super::{Action, Call, Outputs, Parameter, With};
 use crate::document::plan::{Part, Value};
 use crate::document::tree::{Place, Placed};
 
@@ -72,6 +72,8 @@ pub struct SharedFlow {
     pub inputs: Option<Vec<Parameter>>,
     /// What it does; `None` if that can't be read.
     pub action: Option<Action>,
+    /// What the result is made of; `None` = it is the answer.
+    pub outputs: Option<Outputs>,
     /// The schema of its result.
     pub output_schema: Option<Json>,
 }

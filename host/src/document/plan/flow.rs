@@ -1,6 +1,6 @@
 //! Flows, ready to be carried out.
 
-use super::{Request, Shape, Value};
+use super::{RawFormat, Request, Shape, Value};
 
 /// Several steps on the way to one result.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,14 +32,14 @@ pub enum Task {
 }
 
 /// What is kept of the answer to a step's request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Keep {
     /// That it is no error.
     Nothing,
     /// The answer itself, unread.
     Answer,
-    /// The JSON value that it holds.
-    Value,
+    /// The JSON value that it holds or becomes, in this shape.
+    Value(RawFormat, Shape),
 }
 
 /// A search for the entries of a list that have a value.

@@ -57,4 +57,37 @@ pub enum Gather {
 impl Shape {
     /// The source, as it is.
     pub const WHOLE: Self = Self { origin: Origin::Whole, form: Form::AsItIs };
+
+    /// The same made of other values.
+    #[must_use]
+    pub fn with_values(self, other: &impl Fn(&Value) -> Value) -> Self {
+        let origin = match self.origin {
+            Origin::Value(value) => Origin::Value(other(&value)),
+            origin => origin,
+        };
+        let form = match self.form {
+            Form::Array(gather, item) => Form::Array(gather, Box::new(item.with_values(other))),
+            Form::Object(members) => {
+                Form::Object(members.into_iter().map(|(name, member)| (name, member.with_values(other))).collect())
+            }
+            Form::FirstOf(all) => Form::FirstOf(all.into_iter().map(|it| it.with_values(other)).collect()),
+            scalar => scalar,
+        };
+        Self { origin, form }
+    }
+
+    /// The same for a source in which a list of one looks like the one: XML.
+    #[must_use]
+    pub fn of_xml(self) -> Self {
+        let form = match self.form {
+            Form::Array(Gather::Items, item) => Form::Array(Gather::ItemsOrOne, Box::new(item.of_xml())),
+            Form::Array(gather, item) => Form::Array(gather, Box::new(item.of_xml())),
+            Form::Object(members) => {
+                Form::Object(members.into_iter().map(|(name, member)| (name, member.of_xml())).collect())
+            }
+            Form::FirstOf(all) => Form::FirstOf(all.into_iter().map(Self::of_xml).collect()),
+            scalar => scalar,
+        };
+        Self { form, ..self }
+    }
 }

@@ -1,10 +1,10 @@
-//! What an exposure does: one call, the steps of a flow, or what a flow of an aggregate does.
+//! What an exposure does: one call, the steps of a flow, what a flow of an aggregate does, or nothing but a mock's answer.
 
 use super::argument::{self, Scope};
 use super::{flow, output};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of};
-use crate::document::model::{Action, Call, Reference, With};
+use crate::document::model::{Action, Call, Outputs, Reference, With};
 use crate::document::report::Report;
 use crate::document::tree::Placed;
 
@@ -22,7 +22,6 @@ pub fn read_exposed(fields: &mut Fields, scope: &Scope, report: &Report) -> Opti
     }
     let flow = text_of(reference, report)?;
     let with = read_with(fields, scope, report);
-    output::read_parameters(fields, report);
     Some(Action::Reference(Reference { flow: Placed { at: flow.at, value: flow.value.to_owned() }, with }))
 }
 
@@ -39,28 +38,29 @@ pub fn read(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Actio
             fields.ignore(&["with", "mappings", "outputParameters"]);
             None
         }
-        (Some(steps), None) => {
-            output::read_parameters(fields, report);
-            flow::read(fields, &steps.key_at, scope, report).map(Action::Flow)
-        }
+        (Some(steps), None) => flow::read(fields, &steps.key_at, scope, report).map(Action::Flow),
         (None, Some(call)) => {
-            output::read_parameters(fields, report);
             let with = read_with(fields, scope, report);
             let call = text_of(&call.value, report)?;
             Some(Action::Call(Call { operation: Placed { at: call.at, value: call.value.to_owned() }, with }))
         }
         (None, None) => {
             fields.ignore(&["with"]);
-            match fields.entry("outputParameters") {
-                Some(outputs) => {
-                    report.not_supported(&outputs.key_at, "a mock operation, which has no `call`");
-                }
-                None => {
-                    fields.missing("call").expected("<namespace of consumes>.<operation>");
-                }
+            let outputs = fields.entry("outputParameters").map(|outputs| Action::Mock(outputs.key_at.clone()));
+            if outputs.is_none() {
+                fields.missing("call").expected("<namespace of consumes>.<operation>, or `outputParameters` of a mock");
             }
-            None
+            outputs
         }
+    }
+}
+
+/// Reads what the result is made of: an answer, or the inputs of a mock. What mappings make is read with them.
+pub fn read_outputs(fields: &mut Fields, action: Option<&Action>, scope: &Scope, report: &Report) -> Option<Outputs> {
+    match action {
+        Some(Action::Mock(_)) => output::read_mock(fields, scope, report),
+        Some(Action::Flow(flow)) if !flow.mappings.is_empty() => None,
+        _ => output::read_parameters(fields, scope, report),
     }
 }
 

@@ -66,6 +66,7 @@ fn read_flow(node: &Node, scope: &Scope, report: &Report) -> Option<SharedFlow> 
         inputs
     });
     let action = action::read(&mut fields, scope, report);
+    let outputs = action::read_outputs(&mut fields, action.as_ref(), scope, report);
     fields.finish();
     let name = check_name(name?, report)?;
     let qualified = format!("{}.{}", scope.namespace, name.value);
@@ -76,6 +77,7 @@ fn read_flow(node: &Node, scope: &Scope, report: &Report) -> Option<SharedFlow> 
         semantics,
         inputs,
         action,
+        outputs,
         output_schema,
     })
 }

@@ -51,7 +51,8 @@ pub fn read_placed(node: &Node, scope: &Scope, report: &Report) -> Option<Placed
     Some(Placed { at: node.at.clone(), value: read_value(node, scope, report)? })
 }
 
-fn read_value(node: &Node, scope: &Scope, report: &Report) -> Option<Value> {
+/// Reads one value: a reference to an input, a constant, or text with inputs in it.
+pub fn read_value(node: &Node, scope: &Scope, report: &Report) -> Option<Value> {
     match &node.kind {
         Kind::Text(text) if scope.is_path(text) => read_part(text, &node.at, scope, report).map(Value::Step),
         Kind::Text(text) => match reference(text, scope.namespace) {

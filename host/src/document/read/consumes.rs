@@ -2,7 +2,7 @@
 
 use super::parameter::{self, Owner};
 use super::secret::read_secret_text;
-use super::{TITLE, authentication, body, check_name, output, path, read_method};
+use super::{TITLE, authentication, body, check_name, format, output, path, read_method};
 use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -33,7 +33,8 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Consumes>
 
 fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes> {
     let mut fields = Fields::of(node, "an API that is consumed", report)?;
-    fields.refuse(&["tunnel", "maxBinarySize"]);
+    fields.refuse(&["tunnel"]);
+    let max_binary = format::read_size(&mut fields, report);
     fields.ignore(&["description", "tags", "display", "label"]);
     if let Some(kind) = fields.text("type").filter(|kind| kind.value != "http") {
         report.not_supported(&kind.at, format!("an API of type {}", kind.value)).expected("http");
@@ -43,8 +44,8 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
     let shared = read_shared(fields.list("inputParameters"), secrets, report);
     let authentication = fields.node("authentication").and_then(|node| authentication::read(node, secrets, report));
     let resources = fields.required_list("resources").iter();
-    let operations =
-        resources.flat_map(|resource| read_resource(resource, &shared.parameters, secrets, report)).collect();
+    let context = Context { shared: &shared.parameters, max_binary, secrets };
+    let operations = resources.flat_map(|resource| read_resource(resource, &context, report)).collect();
     fields.finish();
 
     Some(Consumes {
@@ -120,7 +121,16 @@ fn read_credential(node: &Node, secrets: &Secrets, report: &Report) -> Option<Cr
     Some(Credential { placement, value: value? })
 }
 
-fn read_resource(node: &Node, shared: &[Parameter], secrets: &Secrets, report: &Report) -> Vec<Consumed> {
+/// What is known where resources stand.
+struct Context<'a> {
+    /// What all operations have in common.
+    shared: &'a [Parameter],
+    /// The most bytes of an answer, if the API says so.
+    max_binary: Option<u64>,
+    secrets: &'a Secrets,
+}
+
+fn read_resource(node: &Node, context: &Context, report: &Report) -> Vec<Consumed> {
     let Some(mut fields) = Fields::of(node, "a resource", report) else {
         return Vec::new();
     };
@@ -128,9 +138,9 @@ fn read_resource(node: &Node, shared: &[Parameter], secrets: &Secrets, report: &
     let path = path::read(&mut fields, report);
     let own = parameter::read_all(fields.list("inputParameters"), Owner::Consumed, report);
     let operations = fields.required_list("operations").iter();
-    let outer = [own.as_slice(), shared];
+    let outer = [own.as_slice(), context.shared];
     let operations =
-        operations.filter_map(|node| read_operation(node, path.as_ref(), &outer, secrets, report)).collect();
+        operations.filter_map(|node| read_operation(node, path.as_ref(), &outer, context, report)).collect();
     fields.finish();
     operations
 }
@@ -139,25 +149,24 @@ fn read_operation(
     node: &Node,
     path: Option<&Placed<PathTemplate>>,
     outer: &[&[Parameter]],
-    secrets: &Secrets,
+    context: &Context,
     report: &Report,
 ) -> Option<Consumed> {
     let mut fields = Fields::of(node, "an operation", report)?;
-    fields.refuse(&["authentication", "maxBinarySize", "outputMediaType"]);
+    fields.refuse(&["authentication"]);
     fields.ignore(&["tags"]);
     let name = fields.required_text("name", "the name by which `call` refers to it");
     let title = fields.text_of_any(&TITLE);
     let description = fields.text("description").map(|text| text.value.to_owned());
     let method = read_method(&mut fields, &METHODS, report);
-    output::read_raw_format(&mut fields, report);
-    output::read_parameters(&mut fields, report);
-    let output_schema = output::read_schema(&mut fields, report);
+    let (answer, output_schema) = format::read(&mut fields, context.max_binary, report);
+    let seen = output::read_seen(&mut fields, report);
     let own = parameter::read_all(fields.list("inputParameters"), Owner::Consumed, report);
     let template = fields.node("body");
     fields.finish();
 
     let mut parameters = parameter::inherit(own, outer);
-    let body = template.and_then(|node| body::read(node, &mut parameters, secrets, report));
+    let body = template.and_then(|node| body::read(node, &mut parameters, context.secrets, report));
     Some(Consumed {
         name: check_name(name?, report)?,
         title,
@@ -167,6 +176,8 @@ fn read_operation(
         parameters,
         body,
         output_schema,
+        answer,
+        seen,
     })
 }
 

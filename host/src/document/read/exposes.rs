@@ -6,11 +6,12 @@ use std::hash::Hash;
 
 use super::argument::Scope;
 use super::parameter::{self, Owner};
-use super::{TITLE, action, audience, check_name, output, path, read_method};
+use super::{TITLE, action, audience, check_name, format, output, path, read_method};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::imports::is_import;
-use crate::document::model::{Exposure, Hints, Parameter, RestRoute, Secrets, Surface};
+use crate::document::model::{Action, Exposure, Hints, Outputs, Parameter, RestRoute, Secrets, Surface};
+use crate::document::names::{Match, find_match};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Place, Placed};
 use crate::document::uri::PathTemplate;
@@ -45,7 +46,7 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
     let Some(kind) = fields.required_text("type", "rest or mcp") else {
         return Vec::new();
     };
-    let exposures = match kind.value {
+    let mut exposures = match kind.value {
         "rest" => read_rest(&mut fields, secrets, report),
         "mcp" => read_mcp(&mut fields, secrets, report),
         "skill" | "control" => {
@@ -59,7 +60,8 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
             return Vec::new();
         }
     };
-    fields.refuse(&["maxBinarySize"]);
+    let max_binary = format::read_size(&mut fields, report);
+    exposures.iter_mut().for_each(|exposure| exposure.max_binary = max_binary);
     fields.ignore(&["description", "tags", "display", "label"]);
     fields.ignore(&LISTENER);
     fields.finish();
@@ -168,16 +170,34 @@ fn read_common(
     let title = fields.text_of_any(&TITLE);
     let description = fields.text("description").map(|text| text.value.to_owned());
     let output_schema = output::read_schema(fields, report);
+    let action = action::read_exposed(fields, scope, report);
+    let mut outputs = action::read_outputs(fields, action.as_ref(), scope, report);
+    if let (Some(Action::Mock(_)), Some(outputs)) = (&action, &mut outputs) {
+        take_variables(&surface, outputs);
+    }
     Some(Exposure {
         surface,
         audience: scope.audience,
         name: name.and_then(|name| check_name(name, report)),
         title,
         description,
-        action: action::read_exposed(fields, scope, report)?,
+        action: action?,
         inputs,
+        outputs,
         output_schema,
+        max_binary: None,
     })
+}
+
+/// A mock's inputs are the variables of its path too, whether it uses them or not.
+fn take_variables(surface: &Surface, outputs: &mut Outputs) {
+    let Surface::Rest(Some(route)) = surface else { return };
+    for variable in route.path.value.variables() {
+        let known = outputs.parameters.iter().map(|parameter| parameter.name.value.as_str());
+        if find_match(variable, known) == Match::None {
+            outputs.parameters.push(Parameter::input(&route.path.at, variable));
+        }
+    }
 }
 
 fn read_inputs(fields: &mut Fields, owner: Owner, report: &Report) -> Option<Vec<Parameter>> {

@@ -1,20 +1,15 @@
-//! What becomes of the upstream's answer: so far JSON that is handed on as it is, with or without a schema.
+//! `outputSchema` and `outputParameters`: what a result looks like, and what of an answer it is made of.
 
 use serde_json::Value as Json;
 
+use super::argument::Scope;
+use super::shape::{self, Source};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, wrong_type};
+use crate::document::model::Outputs;
+use crate::document::plan::Shape;
 use crate::document::report::Report;
-use crate::document::tree::{Kind, Node};
-
-/// Reads `outputRawFormat`, which must be JSON.
-pub fn read_raw_format(fields: &mut Fields, report: &Report) {
-    if let Some(format) = fields.text("outputRawFormat")
-        && format.value != "json"
-    {
-        report.not_supported(&format.at, format!("outputRawFormat {}", format.value)).expected("json");
-    }
-}
+use crate::document::tree::{Kind, Place};
 
 /// Reads `outputSchema`: as a mapping it is a JSON Schema of the result; as text it belongs to a format that isn't JSON.
 pub fn read_schema(fields: &mut Fields, report: &Report) -> Option<Json> {
@@ -35,38 +30,61 @@ pub fn read_schema(fields: &mut Fields, report: &Report) -> Option<Json> {
     }
 }
 
-/// Reads `outputParameters`, which must be absent or the identity.
-pub fn read_parameters(fields: &mut Fields, report: &Report) {
-    let Some(entry) = fields.entry("outputParameters") else {
-        return;
-    };
-    match fields.list("outputParameters") {
-        [] => {}
-        [parameter] => read_identity(parameter, report),
-        _ => {
-            report.not_supported(&entry.key_at, "more than one output parameter").expected(IDENTITY);
-        }
+/// Reads `outputSchema` beside a format in which text selects a part; a mapping is a JSON Schema there too.
+pub fn read_selector(fields: &mut Fields, report: &Report) -> (Option<String>, Option<Json>) {
+    match fields.node("outputSchema").map(|node| &node.kind) {
+        Some(Kind::Text(selector)) => (Some(selector.clone()), None),
+        _ => (None, read_schema(fields, report)),
     }
 }
 
-const IDENTITY: &str = "the whole answer: `- type: object` with `mapping: $.`";
-
-fn read_identity(node: &Node, report: &Report) {
-    let Some(mut fields) = Fields::of(node, "an output parameter", report) else {
-        return;
+/// Reads the `outputParameters` of something that has an answer. `None` if the answer is the result, as it comes.
+///
+/// One parameter is the result, whatever its name. Several with names are the members of an object; several without are alternatives,
+/// of which the first that isn't null is the result.
+pub fn read_parameters(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Outputs> {
+    let at = fields.entry("outputParameters")?.key_at.clone();
+    let source = Source::answer(scope);
+    let mut read = shape::read_all(fields.list("outputParameters"), &source, report);
+    let made = match read.iter().filter(|output| output.name.is_some()).count() {
+        _ if read.is_empty() => return None,
+        _ if read.len() == 1 => read.remove(0).made,
+        0 => shape::alternatives(read),
+        named if named == read.len() => shape::members(read),
+        _ => return report_mixed(&at, report),
     };
-    fields.ignore(&["name", "description", "required"]);
-    let refused = fields.refuse(&["properties", "items", "const"]);
-    let kind = fields.required_text("type", "object or array");
-    let paths: Vec<_> = ["mapping", "value"].into_iter().filter_map(|key| fields.text(key)).collect();
-    if let Some(kind) = kind.filter(|kind| !matches!(kind.value, "object" | "array")) {
-        report.not_supported(&kind.at, format!("an output parameter of type {}", kind.value)).expected(IDENTITY);
-    }
-    if let Some(path) = paths.iter().find(|path| !matches!(path.value, "$" | "$.")) {
-        report.not_supported(&path.at, format!("an output parameter taken from {}", path.value)).expected(IDENTITY);
-    }
-    if paths.is_empty() && !refused {
-        report.not_supported(fields.at(), "an output parameter without mapping").expected(IDENTITY);
-    }
-    fields.finish();
+    (made.shape != Shape::WHOLE).then(|| source.outputs(made))
+}
+
+/// Reads the `outputParameters` of a consumed operation: what the later steps of a flow see of its answer. `None` if they see all
+/// of it. A result that is made of one answer alone is made of the answer, not of these.
+pub fn read_seen(fields: &mut Fields, report: &Report) -> Option<Shape> {
+    let mut read = shape::read_all(fields.list("outputParameters"), &Source::answer_of_step(), report);
+    let shape = match read.len() {
+        0 => return None,
+        1 if read[0].name.is_none() => read.remove(0).made.shape,
+        _ => shape::members(read).shape,
+    };
+    (shape != Shape::WHOLE).then_some(shape)
+}
+
+/// Reads the `outputParameters` of a mock: the members of its result, made of the inputs. One without a name is the whole result.
+pub fn read_mock(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Outputs> {
+    let at = fields.entry("outputParameters")?.key_at.clone();
+    let source = Source::inputs(scope);
+    let mut read = shape::read_all(fields.list("outputParameters"), &source, report);
+    let made = match read.iter().filter(|output| output.name.is_none()).count() {
+        1 if read.len() == 1 => read.remove(0).made,
+        0 => shape::members(read),
+        _ => return report_mixed(&at, report),
+    };
+    Some(source.outputs(made))
+}
+
+fn report_mixed(at: &Place, report: &Report) -> Option<Outputs> {
+    report
+        .error(Code::InvalidValue, at, "output parameters can't be told apart: some of them have no name")
+        .expected("a `name` for each of them, or one alone")
+        .hint("name each one as the member of the result that it becomes");
+    None
 }

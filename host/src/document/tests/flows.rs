@@ -80,7 +80,7 @@ fn a_flow_is_one_operation_over_rest_and_as_a_tool() {
         [get, list, find].map(short),
         [("get-ship".to_owned(), vec![]), ("list-crew".to_owned(), vec![]), ("find-crew".to_owned(), vec![0, 1]),]
     );
-    assert!(matches!(&get.task, Task::Ask(request, Keep::Value) if request.method == "GET"));
+    assert!(matches!(&get.task, Task::Ask(request, Keep::Value(..)) if request.method == "GET"));
     let Task::Find(lookup) = &find.task else { panic!("{find:?}") };
     assert_eq!((lookup.index.step, lookup.index.path.as_str(), lookup.key.as_str()), (1, "$", "id"));
     assert_eq!((&lookup.wanted, lookup.fields.as_slice()), (&part(0, "$.crew"), ["name".to_owned()].as_slice()));
@@ -169,7 +169,7 @@ fn without_mappings_the_last_call_answers() {
         .steps
         .iter()
         .map(|step| match &step.task {
-            Task::Ask(_, keep) => *keep,
+            Task::Ask(_, keep) => keep.clone(),
             Task::Find(_) => panic!("no lookup is left"),
         })
         .collect();

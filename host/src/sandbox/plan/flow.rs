@@ -1,6 +1,6 @@
 //! The flows of a plan.
 
-use super::{request, shape, value, wit_plan};
+use super::{request, shape, shaped, value, wit_plan};
 use crate::document::plan;
 
 pub(super) fn flow(it: &plan::Flow) -> wit_plan::Flow {
@@ -20,7 +20,7 @@ fn step(it: &plan::Step) -> wit_plan::Step {
                 let keep = match keep {
                     plan::Keep::Nothing => wit_plan::Keep::Nothing,
                     plan::Keep::Answer => wit_plan::Keep::Answer,
-                    plan::Keep::Value => wit_plan::Keep::Value,
+                    plan::Keep::Value(format, made) => wit_plan::Keep::Value(shaped(format, made)),
                 };
                 wit_plan::Task::Ask(wit_plan::Ask { request: request(it), keep })
             }

@@ -1,0 +1,45 @@
+//! What becomes of the answer: the raw format of what is called, and the outputs of what is exposed.
+
+use super::super::diagnostic::Code;
+use super::super::model::{Consumed, RawAnswer};
+use super::super::plan::{Answer, Binary, RawFormat, Shape};
+use super::super::report::Report;
+use super::Subject;
+
+/// What is done with the answer of the only call; `shape` is what the result is made of, if it isn't the answer. `None` after an error.
+pub fn make(subject: &Subject, consumed: &Consumed, shape: Option<Shape>, report: &Report) -> Option<Answer> {
+    Some(match (&consumed.answer, shape) {
+        (RawAnswer::Data(RawFormat::Json | RawFormat::Text), None) => Answer::HandedOn,
+        (RawAnswer::Data(format), shape) => Answer::Shaped(format.clone(), shape_for(format, shape)),
+        (RawAnswer::Bytes(binary), None) => bytes(binary, subject.exposure.max_binary),
+        (RawAnswer::Bytes(_), Some(_)) => {
+            report
+                .error(
+                    Code::InvalidValue,
+                    subject.exposure.action.at(),
+                    "bytes have nothing that a result could be made of",
+                )
+                .expected("no `outputParameters`, or the whole answer: `- type: object` with `mapping: $.`")
+                .hint("remove `outputParameters` here, or name the `outputRawFormat` that the answer really has");
+            return None;
+        }
+    })
+}
+
+/// A shape for what an answer of this format becomes; the whole of it, if there is none.
+pub fn shape_for(format: &RawFormat, shape: Option<Shape>) -> Shape {
+    let shape = shape.unwrap_or(Shape::WHOLE);
+    match format {
+        RawFormat::Xml => shape.of_xml(),
+        _ => shape,
+    }
+}
+
+/// Bytes of which nothing is said are handed on unread.
+fn bytes(binary: &Binary, max_exposed: Option<u64>) -> Answer {
+    let max_size = [binary.max_size, max_exposed].into_iter().flatten().min();
+    match (Binary { max_size, ..binary.clone() }) {
+        Binary { media_type: None, max_size: None } => Answer::HandedOn,
+        binary => Answer::Binary(binary),
+    }
+}
