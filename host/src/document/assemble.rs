@@ -191,7 +191,8 @@ fn effects(calls: &[Called], semantics: Semantics, hints: Hints) -> Effects {
         read_only,
         destructive: hints.destructive.unwrap_or(!read_only || deletes),
         idempotent: hints.idempotent.or(semantics.idempotent).unwrap_or(reads || repeats),
-        open_world: hints.open_world.unwrap_or(true),
+        // What calls nothing touches nothing outside.
+        open_world: hints.open_world.unwrap_or(!calls.is_empty()),
     }
 }
 
