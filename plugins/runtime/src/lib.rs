@@ -40,7 +40,7 @@ struct Configured {
 
 /// What carries out an operation, prepared: what can be parsed once isn't parsed by each call.
 enum Action {
-    Call(plan::Request, Answer),
+    Call(Box<plan::Request>, Answer),
     Made(Shape),
     Flow(Flow),
 }
@@ -90,7 +90,7 @@ impl Provider for Runtime {
 
 fn prepare(action: plan::Action) -> Result<Action, String> {
     Ok(match action {
-        plan::Action::Call(call) => Action::Call(call.request, Answer::compile(call.answer)?),
+        plan::Action::Call(call) => Action::Call(Box::new(call.request), Answer::compile(call.answer)?),
         plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),
         plan::Action::Flow(flow) => Action::Flow(Flow::compile(flow)?),
     })
