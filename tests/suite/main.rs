@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod answers;
 mod asking;
 mod audience;
 mod bad_input;
