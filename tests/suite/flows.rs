@@ -108,7 +108,9 @@ async fn a_step_that_fails_ends_the_flow_and_is_named() {
         let problem = host.put("/ships/7/captain", &json!({})).await.problem(expected, kind);
         let detail = problem["detail"].as_str().expect("a text");
         assert!(detail.contains(said), "{detail}");
-        assert_eq!(upstream.texts(), ["GET /v1/ships/7"], "nothing is changed behind a step that has failed");
+        // The mediator may ask again. Nothing is changed behind a step that has failed.
+        let asked = upstream.texts();
+        assert!(!asked.is_empty() && asked.iter().all(|it| it == "GET /v1/ships/7"), "{asked:?}");
     }
 }
 

@@ -61,9 +61,10 @@ pub fn read_value(node: &Node, scope: &Scope, report: &Report) -> Option<Value> 
         },
         Kind::List(_) | Kind::Mapping(_) => {
             let value = node.to_json();
-            if value.to_string().contains("{{") {
+            let text = value.to_string();
+            if text.contains("{{") || (!scope.steps.is_empty() && text.contains("\"$.")) {
                 report
-                    .not_supported(&node.at, "a template inside a list or mapping")
+                    .not_supported(&node.at, "a template or reference inside a list or mapping")
                     .hint("declare one parameter for each value");
                 return None;
             }
