@@ -7,6 +7,7 @@
 mod confirm;
 mod optional;
 mod question;
+mod upload;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
@@ -24,6 +25,7 @@ use crate::{
 pub use self::{
     confirm::{Confirmed, agreed},
     optional::{Request, complete, get_prompt, list_prompts, list_resources, list_templates, read_resource},
+    upload::{BrokeOff, Incoming, Upload},
 };
 
 /// A call: which operation, with which input.
@@ -38,6 +40,8 @@ pub struct Invocation {
     pub dialogue: Dialogue,
     /// What the call depends on. REST's alone: MCP and the command line have no way to say it.
     pub conditions: Conditions,
+    /// What the caller sends along, for operations that take it. REST's alone too.
+    pub upload: Upload,
 }
 
 /// A successful call's result.
@@ -90,7 +94,7 @@ pub type Body = UnsyncBoxBody<Bytes, Failure>;
 /// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once. The plugin's
 /// questions, and the host's own, are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
-    let Invocation { permitted, input, mut dialogue, conditions } = invocation;
+    let Invocation { permitted, input, mut dialogue, conditions, upload } = invocation;
     let (operation, caller) = (permitted.operation(), permitted.caller());
     let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
     let called = async {
@@ -99,6 +103,7 @@ pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
         operation.validate(&input)?;
         let confirmed = confirm::confirm(operation, &input, &mut dialogue).map_err(|it| noted(it, abilities))?;
         let mut allowance = plugin.allowance(name, caller, dialogue);
+        allowance.upload = upload;
         if plugin.passes_conditions(operation.operation()) {
             allowance.conditions = conditions;
         }

@@ -2,16 +2,26 @@
 //!
 //! It finds the operation and the path's values; it doesn't read queries or bodies.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use matchit::Router;
 
 use super::{Collision, OperationRef};
-use crate::component::Plugin;
+use crate::{
+    component::Plugin,
+    contract::{Extent, variable},
+};
 
 /// The table. Paths are matched as they came, still percent-encoded, so that an encoded slash stays a part of its segment.
 #[derive(Debug, Default)]
-pub(super) struct Routes(Router<Methods>);
+pub(super) struct Routes {
+    segments: Router<Methods>,
+    /// Those that match whatever remains, by what is before that, which ends with a slash.
+    rests: BTreeMap<String, Methods>,
+}
 
 /// What the table says about a request.
 #[derive(Debug)]
@@ -44,49 +54,64 @@ struct Target {
 impl Routes {
     /// Makes the table. `newcomer` names the plugin to refuse when two want the same route.
     pub(super) fn build(plugins: &[Arc<Plugin>], newcomer: &str) -> Result<Self, Collision> {
-        let mut table: BTreeMap<String, Methods> = BTreeMap::new();
+        let (mut table, mut rests) = (BTreeMap::new(), BTreeMap::new());
         let (newcomers, holders): (Vec<_>, Vec<_>) = plugins.iter().partition(|plugin| plugin.name() == newcomer);
         for operation in holders.into_iter().chain(newcomers).flat_map(OperationRef::all) {
-            insert(&mut table, operation)?;
+            insert(&mut table, &mut rests, operation)?;
         }
-        let mut router = Router::new();
+        let mut segments = Router::new();
         for (path, methods) in table {
-            router
+            segments
                 .insert(path, methods)
                 .expect("paths were checked when the plugin was loaded, and equal ones are merged");
         }
-        Ok(Self(router))
+        Ok(Self { segments, rests })
     }
 
-    /// Finds the operation for a method and a path, among those that are seen.
+    /// Finds the operation for a method and a path, among those that are seen. A route that says more about the path comes first.
     pub(super) fn find<'a>(
         &'a self,
         method: &str,
         path: &'a str,
         is_seen: impl Fn(&OperationRef) -> bool,
     ) -> Routed<'a> {
-        let Ok(at) = self.0.at(path) else {
-            return Routed::NotFound;
-        };
-        let Some(target) = at.value.get(method).filter(|target| is_seen(&target.operation)) else {
-            let others = at.value.iter().filter(|(_, target)| is_seen(&target.operation));
-            let methods: Vec<&str> = others.map(|(method, _)| method.as_str()).collect();
-            return if methods.is_empty() { Routed::NotFound } else { Routed::OtherMethods(methods) };
-        };
-        let values = at.params.iter().map(|(_, value)| value);
-        Routed::Found(RouteMatch {
-            operation: &target.operation,
-            variables: target.variables.iter().map(String::as_str).zip(values).collect(),
-        })
+        let mut others = BTreeSet::new();
+        for (methods, values) in self.at(path) {
+            if let Some(target) = methods.get(method).filter(|target| is_seen(&target.operation)) {
+                let variables = target.variables.iter().map(String::as_str).zip(values).collect();
+                return Routed::Found(RouteMatch { operation: &target.operation, variables });
+            }
+            let seen = methods.iter().filter(|(_, target)| is_seen(&target.operation));
+            others.extend(seen.map(|(method, _)| method.as_str()));
+        }
+        if others.is_empty() { Routed::NotFound } else { Routed::OtherMethods(others.into_iter().collect()) }
+    }
+
+    /// All that a path can mean, with the values of its variables: the one that is matched to the end, then the longer ones first.
+    fn at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Methods, Vec<&'a str>)> {
+        let whole = self.segments.at(path).ok();
+        let whole = whole.map(|at| (at.value, at.params.iter().map(|(_, value)| value).collect()));
+        let slashes = path.rmatch_indices('/').map(|(at, _)| path.split_at(at + 1));
+        let rests = slashes.filter(|(_, rest)| !rest.is_empty());
+        whole.into_iter().chain(rests.filter_map(|(before, rest)| Some((self.rests.get(before)?, vec![rest]))))
     }
 }
 
-fn insert(table: &mut BTreeMap<String, Methods>, operation: OperationRef) -> Result<(), Collision> {
+fn insert(
+    table: &mut BTreeMap<String, Methods>,
+    rests: &mut BTreeMap<String, Methods>,
+    operation: OperationRef,
+) -> Result<(), Collision> {
     let Some(route) = operation.operation().route.clone() else {
         return Ok(());
     };
-    let (pattern, variables) = anonymous(&route.path);
-    let methods = table.entry(pattern).or_default();
+    let (methods, variables) = match rest(&route.path) {
+        Some((before, name)) => (rests.entry(before.to_owned()).or_default(), vec![name.to_owned()]),
+        None => {
+            let (pattern, variables) = anonymous(&route.path);
+            (table.entry(pattern).or_default(), variables)
+        }
+    };
     if let Some(holder) = methods.get(&route.method) {
         let route = format!("{} {}", route.method, route.path);
         return Err(Collision { route, holder: holder.operation.clone(), newcomer: operation });
@@ -101,7 +126,7 @@ fn anonymous(path: &str) -> (String, Vec<String>) {
     let segments: Vec<String> = path
         .split('/')
         .map(|segment| match variable(segment) {
-            Some(name) => {
+            Some((name, _)) => {
                 variables.push(name.to_owned());
                 format!("{{v{}}}", variables.len())
             }
@@ -111,13 +136,30 @@ fn anonymous(path: &str) -> (String, Vec<String>) {
     (segments.join("/"), variables)
 }
 
-fn variable(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
+/// What is before a variable that stands for all that remains, and its name.
+fn rest(path: &str) -> Option<(&str, &str)> {
+    let (before, last) = path.split_at(path.rfind('/')? + 1);
+    match variable(last)? {
+        (name, Extent::Rest) => Some((before, name)),
+        (_, Extent::Segment) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_remains_is_told_from_a_segment() {
+        for (path, expected) in [
+            ("/files/{*path}", Some(("/files/", "path"))),
+            ("/{*path}", Some(("/", "path"))),
+            ("/files/{path}", None),
+            ("/files", None),
+        ] {
+            assert_eq!(rest(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn variables_are_numbered_and_their_names_kept() {

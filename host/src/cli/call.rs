@@ -15,7 +15,7 @@ use crate::{
     conditions::Conditions,
     contract::{Consent, Content, Contents, Dialogue},
     failure::Failure,
-    invoke::{Invocation, Reply, agreed, invoke},
+    invoke::{Invocation, Reply, Upload, agreed, invoke},
 };
 
 pub(super) async fn run(args: Call) -> Result<(), CliError> {
@@ -32,7 +32,7 @@ pub(super) async fn run(args: Call) -> Result<(), CliError> {
         false => Consent::Unasked,
     };
     let (dialogue, conditions) = (Dialogue { consent, ..Dialogue::default() }, Conditions::default());
-    let outcome = invoke(Invocation { permitted, input, dialogue, conditions }).await;
+    let outcome = invoke(Invocation { permitted, input, dialogue, conditions, upload: Upload::default() }).await;
     print(outcome.map_err(|failure| told(failure, &operation, consent))?).await
 }
 

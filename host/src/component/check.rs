@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use wit_component::DecodedWasm;
 use wit_parser::{IndexMap, WorldItem, WorldKey};
 
-use crate::contract::{Description, Location, MAX_NAME, NAME_RULE, Operation, Route, Upstream, is_name, is_reserved};
+use crate::contract::{
+    Description, Extent, Location, MAX_NAME, NAME_RULE, Operation, Route, Upstream, is_name, is_reserved, variable,
+};
 
 /// What a plugin must export.
 const PROVIDER: &str = "airlock:capability/provider@0.1.0";
@@ -124,7 +126,7 @@ fn is_offered(import: &str) -> bool {
     };
     let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
     if package == "airlock:capability" {
-        return matches!(interface, "types" | "plan" | "events" | "dialogue");
+        return matches!(interface, "types" | "plan" | "events" | "dialogue" | "body");
     }
     version.starts_with("0.2.")
         && OFFERED.iter().any(|(offered, interfaces)| *offered == package && interfaces.contains(&interface))
@@ -194,9 +196,27 @@ fn check_route(place: &str, operation: &Operation, route: &Route) -> Result<(), 
         if parameter.location == Location::Path && !variables.contains(&parameter.name.as_str()) {
             return Err(fault(place, format!("the path has no such variable: {}", parameter.name)));
         }
+        if parameter.location == Location::RawBody {
+            check_raw_body(place, operation, route)?;
+            continue;
+        }
+        if parameter.location == Location::RawQuery && route.has(Location::Query) {
+            return Err(fault(place, "a query is raw or fills inputs, not both"));
+        }
         if properties.and_then(|all| all.get(&parameter.input)).is_none() {
             return Err(fault(place, format!("the input schema has no such property: {}", parameter.input)));
         }
+    }
+    Ok(())
+}
+
+/// Bytes of any type are nothing that a tool could be given, nor JSON at the same time.
+fn check_raw_body(place: &str, operation: &Operation, route: &Route) -> Result<(), ContractFault> {
+    if operation.tool.is_some() {
+        return Err(fault(place, "what takes a raw body can't be a tool"));
+    }
+    if route.has(Location::Body) || route.has(Location::BodyMember) {
+        return Err(fault(place, "a body is raw or fills inputs, not both"));
     }
     Ok(())
 }
@@ -207,12 +227,22 @@ fn variables<'a>(place: &str, path: &'a str) -> Result<Vec<&'a str>, ContractFau
         return Err(wrong("a route's path must begin with a slash"));
     };
     let mut variables = Vec::new();
+    let mut ended = false;
     for segment in rest.split('/') {
-        match segment.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
-            Some(name) if !name.is_empty() && !name.contains(['{', '}', '*']) => variables.push(name),
+        if ended {
+            return Err(wrong("a variable for all that remains must be the last segment"));
+        }
+        match variable(segment) {
+            Some((name, extent)) if !name.is_empty() && !name.contains(['{', '}', '*']) => {
+                ended = extent == Extent::Rest;
+                variables.push(name);
+            }
             None if !segment.contains(['{', '}', '?', '#']) && segment.is_ascii() => {}
             _ => return Err(wrong("a segment must be a variable, {name}, or plain text")),
         }
+    }
+    if ended && variables.len() > 1 {
+        return Err(wrong("a variable for all that remains must be the only one"));
     }
     Ok(variables)
 }
@@ -226,7 +256,11 @@ fn check_routes(operations: &[Operation]) -> Result<(), ContractFault> {
         let shape = route
             .path
             .split('/')
-            .map(|segment| if segment.starts_with('{') { "{}" } else { segment })
+            .map(|segment| match variable(segment) {
+                Some((_, Extent::Segment)) => "{}",
+                Some((_, Extent::Rest)) => "{*}",
+                None => segment,
+            })
             .collect::<Vec<_>>()
             .join("/");
         if let Some(other) = served.insert((&route.method, shape), &operation.name) {
@@ -274,7 +308,10 @@ mod tests {
     use serde_json::json;
 
     fn operation(name: &str, method: &str, path: &str) -> Operation {
-        let variables = path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
+        let variables = path
+            .split('/')
+            .filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| name.trim_start_matches('*'));
         let parameters: Vec<Parameter> = variables
             .map(|name| Parameter { input: "id".to_owned(), location: Location::Path, name: name.to_owned() })
             .collect();
@@ -303,6 +340,7 @@ mod tests {
             operation("delete", "DELETE", "/v1/users/{id}"),
             operation("me", "GET", "/v1/users/me"),
             operation("docs", "GET", "/docs-of-mine"),
+            operation("rest", "GET", "/v1/users/{*id}"),
         ];
         assert_eq!(check(&description(good)), Ok(()));
     }
@@ -311,6 +349,14 @@ mod tests {
     fn each_broken_rule_is_named() {
         let mut other_schema = operation("a", "GET", "/a");
         other_schema.input_schema = json!({"type": "string"});
+        let mut raw_tool = operation("a", "PUT", "/a");
+        let raw = Parameter { input: String::new(), location: Location::RawBody, name: String::new() };
+        raw_tool.route.as_mut().unwrap().parameters.push(raw);
+        let mut raw_query = operation("a", "GET", "/{id}");
+        for location in [Location::Query, Location::RawQuery] {
+            let parameter = Parameter { input: "id".to_owned(), location, name: "q".to_owned() };
+            raw_query.route.as_mut().unwrap().parameters.push(parameter);
+        }
         let mut unfilled = operation("a", "GET", "/{id}");
         unfilled.route.as_mut().unwrap().parameters.clear();
         let mut unknown_input = operation("a", "GET", "/{id}");
@@ -333,6 +379,16 @@ mod tests {
                 vec![operation("a", "GET", "/openapi/{id}")],
                 "operation a: the path is one of the host's own, choose another: /openapi/{id}",
             ),
+            (
+                vec![operation("a", "GET", "/x/{*id}/y")],
+                "operation a: a variable for all that remains must be the last segment: /x/{*id}/y",
+            ),
+            (
+                vec![operation("a", "GET", "/{x}/{*id}")],
+                "operation a: a variable for all that remains must be the only one: /{x}/{*id}",
+            ),
+            (vec![raw_query], "operation a: a query is raw or fills inputs, not both"),
+            (vec![raw_tool], "operation a: what takes a raw body can't be a tool"),
             (vec![operation("a", "GET", "a")], "operation a: a route's path must begin with a slash: a"),
             (
                 vec![operation("a", "GET", "/x{id}")],

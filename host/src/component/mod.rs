@@ -28,6 +28,7 @@ use crate::{
     egress::{self, Egress, GrantError},
     failure::Failure,
     grant::{Confirm, Grant, Limits},
+    invoke::Upload,
     metrics::Metrics,
     sandbox::{Allowance, Guest, Results, Sandbox},
 };
@@ -222,6 +223,7 @@ fn describing(plugin: &str) -> Allowance {
         egress: None,
         dialogue: Dialogue::default(),
         results: Results::Texts,
+        upload: Upload::default(),
         limits,
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     egress::Egress,
     failure::Failure,
     grant::{Confirm, Limits},
-    invoke::{Confirmed, Reply},
+    invoke::{Confirmed, Reply, Upload},
     metrics::Metrics,
     sandbox::{Allowance, Guest, Results, Sandbox},
 };
@@ -167,6 +167,7 @@ impl Plugin {
                 Door::Rest | Door::Cli => Results::Texts,
                 Door::Mcp => Results::Values,
             },
+            upload: Upload::default(),
             limits: self.limits.clone(),
         }
     }

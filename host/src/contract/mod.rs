@@ -85,10 +85,17 @@ pub enum Audience {
 pub struct Route {
     /// An HTTP method in capitals.
     pub method: String,
-    /// An absolute path whose variables are whole segments: `/v1/users/{id}`.
+    /// An absolute path whose variables are whole segments: `/v1/users/{id}`. The only one may be all that remains: `/files/{*path}`.
     pub path: String,
     /// How the inputs are filled; an input that is listed nowhere can't be given over REST.
     pub parameters: Vec<Parameter>,
+}
+
+impl Route {
+    /// Whether one of its parameters is in this part of the request.
+    pub fn has(&self, location: Location) -> bool {
+        self.parameters.iter().any(|parameter| parameter.location == location)
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +125,21 @@ pub const NAME_RULE: &str = "1 to 128 of A-Z a-z 0-9 _ . -";
 /// Whether a text can name something that a plugin offers. The rule is MCP's for tools, so that every operation can be one.
 pub fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
+/// The variable of a path's segment, and whether it stands for all that remains of the path.
+pub fn variable(segment: &str) -> Option<(&str, Extent)> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    Some(name.strip_prefix('*').map_or((name, Extent::Segment), |name| (name, Extent::Rest)))
+}
+
+/// How much of a path a variable stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// One segment.
+    Segment,
+    /// All that remains, one segment or more.
+    Rest,
 }
 
 /// The paths that are the host's own over REST, each with everything below it: what describes the host to its clients.
@@ -167,6 +189,10 @@ pub enum Location {
     Body,
     /// One member of the body, a JSON object.
     BodyMember,
+    /// The whole query as it came.
+    RawQuery,
+    /// The whole body, bytes of any type. Fills no input.
+    RawBody,
 }
 
 /// A destination that a provider will ask for.

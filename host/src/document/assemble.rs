@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value as Json;
 
+use super::forward::Handover;
 use super::link::{Called, Offer, reads};
 use super::model::{Consumes, Document, Hints, Semantics, Surface};
 use super::names::free_name;
@@ -17,17 +18,20 @@ struct Group<'a> {
 }
 
 /// Assembles the plan.
-pub fn assemble(document: &Document, offers: &[Offer]) -> Plan {
+pub fn assemble(document: &Document, offers: &[Offer], handovers: &[Handover]) -> Plan {
     let groups = group(offers);
     let names = name_all(&groups);
-    let operations = groups.iter().zip(names).map(|(group, name)| group.operation(name)).collect();
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let called = groups.iter().zip(names).map(|(group, name)| (group.operation(name), group.any().action.clone()));
+    let handed_on = handovers.iter().flat_map(|handover| handover.operations(&mut taken));
+    let (operations, actions) = called.chain(handed_on).unzip();
     Plan {
-        actions: groups.iter().map(|group| group.any().action.clone()).collect(),
+        actions,
         description: Description {
             title: title(document),
             summary: document.summary.clone(),
             operations,
-            upstreams: upstreams(document, offers),
+            upstreams: upstreams(document, offers, handovers),
         },
     }
 }
@@ -115,7 +119,7 @@ impl<'a> Group<'a> {
             description: self.description(),
             input_schema: offer.inputs.schema.clone(),
             output_schema: output_schema(offer).cloned(),
-            effects: effects(&offer.calls, semantics(offer), hints),
+            effects: effects(&methods(&offer.calls), semantics(offer), hints),
             audience: offer.subject.exposure.audience,
             route: self.rest.and_then(|rest| rest.inputs.route.clone()),
             tool: tool.map(|name| name.value.clone()),
@@ -174,6 +178,10 @@ fn requests(calls: &[Called]) -> String {
     requests.collect::<Vec<_>>().join(", ")
 }
 
+fn methods<'a>(calls: &[Called<'a>]) -> Vec<&'a str> {
+    calls.iter().map(|called| called.consumed.method.as_str()).collect()
+}
+
 fn semantics(offer: &Offer) -> Semantics {
     offer.subject.shared.map_or(Semantics::default(), |(_, flow)| flow.semantics)
 }
@@ -181,10 +189,10 @@ fn semantics(offer: &Offer) -> Semantics {
 /// What a tool's hints leave open is what the flow says that it refers to, and else follows from the methods of the upstream
 /// requests (RFC 9110). What isn't said to be harmless counts as destructive, as MCP has it: a POST or PUT may write over what
 /// can't be restored. Several requests, each of which could be repeated, can't always be repeated together.
-fn effects(calls: &[Called], semantics: Semantics, hints: Hints) -> Effects {
-    let all = |is: fn(&str) -> bool| calls.iter().all(|called| is(&called.consumed.method));
+pub fn effects(methods: &[&str], semantics: Semantics, hints: Hints) -> Effects {
+    let all = |is: fn(&str) -> bool| methods.iter().all(|method| is(method));
     let reads = semantics.safe.unwrap_or_else(|| all(reads));
-    let repeats = calls.len() <= 1 && all(|method| matches!(method, "PUT" | "DELETE"));
+    let repeats = methods.len() <= 1 && all(|method| matches!(method, "PUT" | "DELETE"));
     let deletes = semantics.safe != Some(true) && !all(|method| method != "DELETE");
     let read_only = hints.read_only.unwrap_or(reads);
     Effects {
@@ -192,7 +200,7 @@ fn effects(calls: &[Called], semantics: Semantics, hints: Hints) -> Effects {
         destructive: hints.destructive.unwrap_or(!read_only || deletes),
         idempotent: hints.idempotent.or(semantics.idempotent).unwrap_or(reads || repeats),
         // What calls nothing touches nothing outside.
-        open_world: hints.open_world.unwrap_or(!calls.is_empty()),
+        open_world: hints.open_world.unwrap_or(!methods.is_empty()),
     }
 }
 
@@ -202,11 +210,14 @@ fn title(document: &Document) -> String {
 }
 
 /// The APIs that are called, with the methods that are used.
-fn upstreams(document: &Document, offers: &[Offer]) -> Vec<Upstream> {
+fn upstreams(document: &Document, offers: &[Offer], handovers: &[Handover]) -> Vec<Upstream> {
     let upstream = |api: &Consumes| {
         let calls = offers.iter().flat_map(|offer| &offer.calls);
         let called = calls.filter(|called| std::ptr::eq(called.consumes, api));
-        let methods: BTreeSet<&str> = called.map(|called| called.consumed.method.as_str()).collect();
+        let called = called.map(|called| called.consumed.method.as_str());
+        let handed_on = handovers.iter().filter(|handover| std::ptr::eq(handover.consumes, api));
+        let methods: BTreeSet<&str> =
+            called.chain(handed_on.flat_map(|handover| handover.methods.iter().copied())).collect();
         let base = api.base.as_ref().filter(|_| !methods.is_empty())?;
         Some(Upstream {
             base_url: base.to_url(),

@@ -28,7 +28,7 @@ pub fn fill(template: &Body, feeds: &[Feed]) -> Body {
     let value = |value: &Value| fill_value(value, feeds);
     let named = |it: &NamedValue| NamedValue { name: it.name.clone(), value: value(&it.value) };
     match template {
-        Body::Empty => Body::Empty,
+        Body::Empty | Body::Streamed => template.clone(),
         Body::Json(it) => Body::Json(value(it)),
         Body::JsonMembers(members) => Body::JsonMembers(members.iter().map(named).collect()),
         Body::JsonTree(nodes) => Body::JsonTree(

@@ -12,8 +12,10 @@ mod body;
 mod diagnostic;
 mod explain;
 mod fields;
+mod forward;
 mod imports;
 mod inputs;
+mod json_text;
 mod jsonpath;
 mod link;
 mod migrate;
@@ -124,5 +126,6 @@ fn make_plan(source: &str, files: &Files, report: &Report) -> Option<(Plan, Orig
     let document = read::read(&root, report)?;
     let exposures = document.exposures.iter();
     let offers: Vec<_> = exposures.filter_map(|exposure| link::link(exposure, &document, report)).collect();
-    (!report.has_errors()).then(|| (assemble::assemble(&document, &offers), document.secrets.origins()))
+    let handovers = forward::link(&document, report);
+    (!report.has_errors()).then(|| (assemble::assemble(&document, &offers, &handovers), document.secrets.origins()))
 }

@@ -29,6 +29,29 @@ pub struct Document {
     pub flows: Vec<SharedFlow>,
     /// What it offers, in the order of the document.
     pub exposures: Vec<Exposure>,
+    /// What it hands on.
+    pub forwards: Vec<Forward>,
+}
+
+/// A resource whose requests are handed on.
+#[derive(Debug)]
+pub struct Forward {
+    /// The path as routes have it; all that remains is `{*name}`.
+    pub path: String,
+    /// The variable that stands for it, if there is one.
+    pub rest: Option<String>,
+    /// The namespace of the API.
+    pub target: Placed<String>,
+    /// The header fields that are handed on, in small letters.
+    pub headers: Vec<String>,
+    /// What its operations' names begin with.
+    pub name: String,
+    /// Whose calls they take.
+    pub audience: Audience,
+    /// A display name.
+    pub title: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
 }
 
 /// An API that is called.
@@ -40,8 +63,12 @@ pub struct Consumes {
     pub base: Option<BaseUri>,
     /// What the host adds to each request.
     pub credentials: Vec<Credential>,
+    /// The parameters that all requests have.
+    pub shared: Vec<Parameter>,
     /// Its operations.
     pub operations: Vec<Consumed>,
+    /// Where it stands, if it says nothing of resources: then it is there to be forwarded to.
+    pub without_resources: Option<Place>,
 }
 
 /// An operation of an API that is called.

@@ -118,6 +118,8 @@ pub enum PathPart {
     Literal(String),
     /// Sent as a part of one segment: percent-encoded, never empty, never `.` or `..`.
     Value(Value),
+    /// The input of this name, sent as it came: segments that never climb.
+    Rest(String),
 }
 
 /// Where a value comes from.
@@ -177,6 +179,8 @@ pub enum QueryStyle {
     PipeDelimited,
     /// `deepObject`: `key[member]=value`.
     DeepObject,
+    /// The value is a query, sent as it came, but for the keys of other parameters.
+    Verbatim,
 }
 
 /// A request's body.
@@ -196,6 +200,8 @@ pub enum Body {
     Form(Vec<NamedValue>),
     /// A form, `multipart/form-data`.
     Multipart(Vec<FormPart>),
+    /// What the caller sends along, unread.
+    Streamed,
 }
 
 /// A part of a JSON document. The parts of a node come after it.

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::plan::{Action, PathPart, Plan, Request, Task, Value};
+use super::plan::{Action, Body, JsonNode, PathPart, Plan, Request, Task, Value};
 use super::template::{Piece, split_path, split_value};
 use super::uri::{BaseUri, PathTemplate};
 use super::{Code, Compiled, Diagnostic, Mode, Severity, compile};
@@ -84,8 +84,9 @@ fn check_plan(plan: &Plan) {
         for part in &request.path {
             match part {
                 PathPart::Literal(text) => path.push_str(text),
-                PathPart::Value(Value::Input(_) | Value::Constant(_) | Value::Template(_) | Value::Step(_)) => {
-                    path.push('x')
+                PathPart::Value(Value::Input(_) | Value::Constant(_) | Value::Template(_) | Value::Step(_))
+                | PathPart::Rest(_) => {
+                    path.push('x');
                 }
             }
         }
@@ -98,7 +99,28 @@ fn check_plan(plan: &Plan) {
                 && upstream.methods.contains(&request.method)
         });
         assert!(declared, "a request that isn't declared: {asked} {upstreams:?}");
+        if let Body::JsonTree(nodes) = &request.body {
+            check_nodes(nodes);
+        }
     }
+}
+
+/// The parts of a node come after it, and each belongs to one node: to write them ends, and takes no longer than there are nodes.
+fn check_nodes(nodes: &[JsonNode]) {
+    let mut belongs = vec![0; nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        let parts: Vec<u32> = match node {
+            JsonNode::Value(_) => Vec::new(),
+            JsonNode::Object(members) => members.iter().map(|(_, part)| *part).collect(),
+            JsonNode::Array(items) => items.clone(),
+        };
+        for part in parts {
+            assert!(part as usize > index, "{nodes:?}");
+            belongs[part as usize] += 1;
+        }
+    }
+    assert_eq!(belongs.first(), Some(&0), "{nodes:?}");
+    assert!(belongs.iter().skip(1).all(|count| *count == 1), "{nodes:?}");
 }
 
 /// What is read once is read the same once more, and means to the mediator what it means here.

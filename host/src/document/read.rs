@@ -12,6 +12,7 @@ mod consumes;
 mod exposes;
 mod flow;
 mod format;
+mod forward;
 mod json_path;
 mod output;
 mod parameter;
@@ -61,10 +62,12 @@ pub fn read(root: &Node, report: &Report) -> Option<Document> {
     let consumes = read_required_part("consumes", &mut fields, &mut own);
     let consumes = consumes::read(&consumes, &secrets, report);
     let flows = aggregates::read(&read_part("aggregates", &mut fields, &mut own), &secrets, report);
-    let exposures = exposes::read(&read_required_part("exposes", &mut fields, &mut own), &secrets, report);
+    let exposes = read_required_part("exposes", &mut fields, &mut own);
+    let (exposures, forwards) = exposes::read(&exposes, &secrets, report);
     fields.finish();
     own.finish();
-    Some(Document { title, summary, secrets, consumes, flows, exposures })
+    consumes::check_resources(&consumes, &forwards, report);
+    Some(Document { title, summary, secrets, consumes, flows, exposures, forwards })
 }
 
 /// The items of a part: those at the root of the document and those of its capability mean the same.

@@ -5,6 +5,7 @@ mod audience;
 mod bodies;
 mod corpora;
 mod flows;
+mod forward;
 mod imports;
 mod inputs;
 mod migrate;

@@ -23,7 +23,7 @@ use tower::Service;
 
 use super::{
     Door, Limits,
-    body::Timed,
+    body::{Clock, Timed},
     cors, head, http1, http2,
     places::{Place, Places},
     preface::{self, Protocol},
@@ -178,13 +178,18 @@ impl Door {
             return self.pass(Request::from_parts(parts, Body::empty())).await;
         }
         let (headers, version) = (parts.headers.clone(), parts.version);
-        let late = CancellationToken::new();
-        let body = Body::new(Timed::new(body, limits.body, late.clone()));
+        let (late, clock) = (CancellationToken::new(), Clock::default());
+        parts.extensions.insert(clock.clone());
+        let body = Body::new(Timed::new(body, &limits, clock.clone(), late.clone()));
         tokio::select! {
             biased;
             response = self.pass(Request::from_parts(parts, body)) => response,
             () = late.cancelled() => {
-                let mut response = (self.refuse)(&headers, &Refusal::SlowBody { limit: limits.body });
+                let refusal = match clock.is_by_progress() {
+                    true => Refusal::StalledBody { limit: limits.pause },
+                    false => Refusal::SlowBody { limit: limits.body },
+                };
+                let mut response = (self.refuse)(&headers, &refusal);
                 // What comes now is the rest of the body. A stream of HTTP/2 is at its end anyway.
                 if version < Version::HTTP_2 {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -19,6 +19,9 @@ pub struct Limits {
     pub head: Duration,
     /// How long a request's body may take. 60 s: the largest one, 4 MiB, then comes at 70 KB/s, which a poor mobile line has.
     pub body: Duration,
+    /// How long a pause a request's body may make that is handed on as it comes, however long it takes in all. 30 s: as long as a client
+    /// may take to read.
+    pub pause: Duration,
     /// How long a write may wait for the client to read. 30 s: by then all buffers between have been full for that long; a line
     /// that was lost and came back needs less, and as long the host waits for calls in flight when it stops. A stream on which
     /// nothing is to be said waits for nothing.
@@ -64,6 +67,7 @@ impl Default for Limits {
             first_head: Duration::from_secs(10),
             head: Duration::from_secs(75),
             body: Duration::from_secs(60),
+            pause: Duration::from_secs(30),
             stall: Duration::from_secs(30),
             connections: 2048,
             per_client: 1024,

@@ -38,11 +38,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::{body::take_time, guard::Guard, refusal::Refusal, tls::Tls};
 use self::{
     connection::Visit,
     places::{Places, Room},
 };
-pub(crate) use self::{guard::Guard, refusal::Refusal, tls::Tls};
 pub use self::{
     limits::Limits,
     names::{BadHostName, BadOrigin, HostName, Origin},

@@ -41,6 +41,12 @@ pub(crate) enum Refusal {
         /// The time.
         limit: Duration,
     },
+    /// The body has stopped coming.
+    #[error("nothing of the body was received for {limit:?}, the limit")]
+    StalledBody {
+        /// The time.
+        limit: Duration,
+    },
     /// The host is doing as much as it can, for this client or at all.
     #[error(
         "there is no place for the request: an address has {of_each} connections and requests at a time, all together have {of_all}; \
@@ -62,7 +68,7 @@ impl Refusal {
             Self::OtherHost { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::SlowBody { .. } | Self::StalledBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::NoPlace { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

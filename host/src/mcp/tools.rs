@@ -31,7 +31,7 @@ use crate::{
     conditions::Conditions,
     contract::SEARCH_TOOLS,
     failure::Failure,
-    invoke::{Invocation, invoke},
+    invoke::{Invocation, Upload, invoke},
 };
 
 /// What `call_tool` is given.
@@ -177,7 +177,8 @@ async fn carry_out(
     let asked = Asked { keeper: Some(&keeper), ..asked(operation, &conforms, client.era) };
     let run = |dialogue| {
         let (permitted, input) = (permitted.clone(), input.clone());
-        invoke(Invocation { permitted, input, dialogue, conditions: Conditions::default() })
+        let (conditions, upload) = (Conditions::default(), Upload::default());
+        invoke(Invocation { permitted, input, dialogue, conditions, upload })
     };
     Ok(match client.converse(occasion, before, run).await? {
         Ended::Done(Ok(reply)) => reply::render(reply, asked).await.into(),

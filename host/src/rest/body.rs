@@ -9,12 +9,15 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    input::{is_in_body, parameters},
+    input::{is_in_body, parameters, takes_header},
     media,
     problem::{Fault, Problem},
+    upload::{self, Watch},
 };
 use crate::{
-    contract::Operation,
+    contract::{Location, Operation},
+    grant::Limits,
+    invoke::Upload,
     json::{self, Room},
 };
 
@@ -23,16 +26,49 @@ use crate::{
 pub(super) const MAX_BODY: usize = 4 << 20;
 
 /// A request's body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Received {
     /// Empty, or JSON according to the headers.
     Json(Bytes),
     /// Not empty, for an operation that takes no body.
     Unwanted,
+    /// Not read: it goes into the call as it comes.
+    Unread(Upload, Watch),
 }
 
-/// Receives the body.
-pub(super) async fn read(operation: &Operation, headers: &HeaderMap, body: Body) -> Result<Received, Problem> {
+impl Received {
+    /// What goes into the call beside its input.
+    pub(super) fn upload(&self) -> Upload {
+        match self {
+            Self::Unread(upload, _) => upload.clone(),
+            Self::Json(_) | Self::Unwanted => Upload::default(),
+        }
+    }
+
+    /// What was wrong with a body that wasn't read here, if anything was.
+    pub(super) fn fault(&self) -> Option<Fault<'static>> {
+        match self {
+            Self::Unread(_, watch) => watch.fault(),
+            Self::Json(_) | Self::Unwanted => None,
+        }
+    }
+}
+
+/// Receives the body, or begins to.
+pub(super) async fn read(
+    operation: &Operation,
+    headers: &HeaderMap,
+    body: Body,
+    limits: &Limits,
+) -> Result<Received, Problem> {
+    if parameters(operation).iter().any(|it| it.location == Location::RawBody) {
+        // What is handed on as it is needn't be understood, if the upstream is told about it.
+        if !takes_header(operation, &header::CONTENT_ENCODING) {
+            check_encoding(headers)?;
+        }
+        let (upload, watch) = upload::begin(headers, body, limits.request)?;
+        return Ok(Received::Unread(upload, watch));
+    }
     if !parameters(operation).iter().any(is_in_body) {
         return Ok(match Limited::new(body, 0).collect().await {
             Ok(_) => Received::Json(Bytes::new()),
@@ -62,12 +98,13 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
 
 async fn receive(body: Body) -> Result<Bytes, Problem> {
     // A length that is announced needn't be waited for.
+    let too_large = || Fault::BodyTooLarge { limit: MAX_BODY }.into();
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Fault::BodyTooLarge.into());
+        return Err(too_large());
     }
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(e) if e.is::<LengthLimitError>() => Err(Fault::BodyTooLarge.into()),
+        Err(e) if e.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(Fault::BodyBrokeOff.into()),
     }
 }
@@ -95,8 +132,8 @@ mod tests {
 
     async fn status(location: Location, headers: &[(header::HeaderName, &'static str)], body: Body) -> u16 {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-        match read(&operation(location), &headers.collect(), body).await {
-            Ok(Received::Json(_)) => 200,
+        match read(&operation(location), &headers.collect(), body, &Limits::default()).await {
+            Ok(Received::Json(_) | Received::Unread(..)) => 200,
             // `input` tells it together with everything else that is wrong.
             Ok(Received::Unwanted) => 400,
             Err(problem) => problem.status().as_u16(),
@@ -130,6 +167,10 @@ mod tests {
             (Location::Body, &[JSON], Body::from(vec![b' '; MAX_BODY + 1]), 413),
             (Location::Body, &[JSON], Body::from("[".to_owned() + &"0,".repeat(200_000) + "0]"), 200),
             (Location::Body, &[JSON], Body::from("[".to_owned() + &"0,".repeat(300_000) + "0]"), 413),
+            (Location::RawBody, &[TEXT], Body::from("{"), 200),
+            (Location::RawBody, &[], streamed(MAX_BODY + 1), 200),
+            (Location::RawBody, &[TEXT, GZIP], Body::from("{"), 415),
+            (Location::RawBody, &[], Body::from(vec![b' '; (16 << 20) + 1]), 413),
             (Location::Query, &[], Body::empty(), 200),
             (Location::Query, &[TEXT], Body::empty(), 200),
             (Location::Query, &[], streamed(0), 200),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     catalog::OperationRef,
-    contract::{Location, Operation, Parameter},
+    contract::{Extent, Location, Operation, Parameter, variable},
     failure::{Failure, InputProblem},
 };
 
@@ -57,11 +57,27 @@ pub(super) fn is_in_body(parameter: &Parameter) -> bool {
     matches!(parameter.location, Location::Body | Location::BodyMember)
 }
 
+/// Whether a header field of this name fills one of its inputs.
+pub(super) fn takes_header(operation: &Operation, name: &HeaderName) -> bool {
+    let mut parameters = parameters(operation).iter();
+    parameters.any(|it| it.location == Location::Header && it.name.eq_ignore_ascii_case(name.as_str()))
+}
+
 /// Reads the input of an operation from a request.
 pub(super) fn read(operation: &Operation, source: &Source<'_>) -> Input {
-    let query = Query::parse(source.query);
     let mut input = Input::default();
+    let query = match parameters(operation).iter().find(|it| it.location == Location::RawQuery) {
+        Some(whole) => {
+            input.give_text(whole, source.query);
+            Query::default()
+        }
+        None => Query::parse(source.query),
+    };
     for parameter in parameters(operation) {
+        if let Some(rest) = rest_of_path(operation, parameter, source) {
+            input.give_text(parameter, rest);
+            continue;
+        }
         let schema = &operation.input_schema["properties"][&parameter.input];
         match texts(parameter, &query, source) {
             Ok(Some(texts)) => input.read_texts(parameter, &texts, schema),
@@ -72,6 +88,14 @@ pub(super) fn read(operation: &Operation, source: &Source<'_>) -> Input {
     input.refuse_unknown_keys(parameters(operation), &query);
     input.read_body(parameters(operation), source.body);
     input
+}
+
+/// What remains of the path, for the variable that stands for it: as it came, because only so it is known which slashes divide it.
+fn rest_of_path<'a>(operation: &Operation, parameter: &Parameter, source: &Source<'a>) -> Option<&'a str> {
+    let last = operation.route.as_ref()?.path.rsplit('/').next()?;
+    let is_rest = parameter.location == Location::Path && variable(last) == Some((&parameter.name, Extent::Rest));
+    let value = source.variables.iter().find(|(name, _)| is_rest && *name == parameter.name)?;
+    Some(&value.1)
 }
 
 /// A header's bytes aren't UTF-8.
@@ -88,7 +112,7 @@ fn texts<'a>(parameter: &Parameter, query: &Query<'a>, source: &Source<'a>) -> R
         Location::Query => (query.values(name), Encoding::Query),
         Location::Header => (header_values(source.headers, name)?, Encoding::Header),
         Location::Cookie => (cookies(source.headers, name)?, Encoding::Cookie),
-        Location::Body | Location::BodyMember => return Ok(None),
+        Location::Body | Location::BodyMember | Location::RawQuery | Location::RawBody => return Ok(None),
     };
     Ok((!values.is_empty()).then_some(Texts { values, encoding }))
 }
@@ -137,6 +161,7 @@ impl Input {
             Received::Unwanted => {
                 self.report(None, "the operation takes no body; got: one that isn't empty".to_owned())
             }
+            Received::Unread(..) => {}
             Received::Json(text) if text.is_empty() => {}
             Received::Json(text) => match serde_json::from_slice(text) {
                 Ok(document) => self.fill_from(parameters, document),
@@ -168,6 +193,13 @@ impl Input {
         let is_known = |name: &str| parameters.iter().any(|it| it.location == Location::Query && it.name == name);
         for (name, _) in query.pairs.iter().filter(|(name, _)| !is_known(name)) {
             self.refuse_unknown(name, "unknown query parameter");
+        }
+    }
+
+    /// A text as it came; an empty one is absent.
+    fn give_text(&mut self, parameter: &Parameter, text: &str) {
+        if !text.is_empty() {
+            self.give(parameter, text.into());
         }
     }
 
@@ -226,7 +258,8 @@ fn on_the_wire(parameter: &Parameter) -> String {
         Location::Query => format!("query parameter {name}"),
         Location::Header => format!("header {name}"),
         Location::Cookie => format!("cookie {name}"),
-        Location::Body => "request body".to_owned(),
+        Location::Body | Location::RawBody => "request body".to_owned(),
         Location::BodyMember => format!("body member {name}"),
+        Location::RawQuery => "query".to_owned(),
     }
 }

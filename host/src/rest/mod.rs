@@ -23,6 +23,7 @@ mod properties;
 mod query;
 mod render;
 mod request_id;
+mod upload;
 
 use std::sync::Arc;
 
@@ -217,12 +218,18 @@ async fn call(
     let operation = permitted.operation();
     check_accepted(operation, &parts.headers)?;
     let conditions = conditions(operation, &parts.method, &parts.headers)?;
-    let body = body::read(operation.operation(), &parts.headers, body).await?;
+    if operation.operation().route.as_ref().is_some_and(|route| route.has(Location::RawBody)) {
+        listen::take_time(&parts.extensions);
+    }
+    let body = body::read(operation.operation(), &parts.headers, body, operation.plugin().limits()).await?;
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
     let input = input::read(operation.operation(), &source).complete(operation)?;
-    let dialogue = Dialogue::default();
-    render::reply(invoke(Invocation { permitted, input, dialogue, conditions }).await?).await
+    let (dialogue, upload) = (Dialogue::default(), body.upload());
+    let invoked = invoke(Invocation { permitted, input, dialogue, conditions, upload }).await;
+    // Whatever went wrong then went wrong because of that.
+    let failed = |failure: Failure| body.fault().map_or_else(|| failure.into(), Problem::from);
+    render::reply(invoked.map_err(failed)?).await
 }
 
 /// Refuses to call what promises JSON for a caller who takes none. What an operation without such a promise answers isn't known
@@ -247,8 +254,7 @@ fn conditions(operation: &OperationRef, method: &Method, headers: &HeaderMap) ->
 
 /// Whether the operation takes this header field as one of its inputs.
 fn is_input(operation: &OperationRef, name: &header::HeaderName) -> bool {
-    let mut parameters = input::parameters(operation.operation()).iter();
-    parameters.any(|it| it.location == Location::Header && it.name.eq_ignore_ascii_case(name.as_str()))
+    input::takes_header(operation.operation(), name)
 }
 
 /// The methods that a path answers: HEAD wherever there is GET, and OPTIONS everywhere.

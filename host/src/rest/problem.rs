@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{
-    body::MAX_BODY,
     kind::{Kind, URN},
     request_id::RequestId,
 };
@@ -39,7 +38,7 @@ pub(super) enum Fault<'a> {
     /// The body is compressed.
     ContentEncoding,
     /// The body is over the limit.
-    BodyTooLarge,
+    BodyTooLarge { limit: usize },
     /// The body has so many values that reading it would take too much memory.
     TooManyValues,
     /// The connection was lost, or the body's framing is wrong.
@@ -141,8 +140,8 @@ impl From<Fault<'_>> for Problem {
                 Kind::UnsupportedContentEncoding,
                 "the body must not be compressed: send it without content-encoding",
             ),
-            Fault::BodyTooLarge => {
-                Self::new(Kind::BodyTooLarge, format!("the body is larger than {MAX_BODY} bytes, the limit"))
+            Fault::BodyTooLarge { limit } => {
+                Self::new(Kind::BodyTooLarge, format!("the body is larger than {limit} bytes, the limit"))
             }
             Fault::TooManyValues => {
                 let detail = format!(
@@ -161,7 +160,7 @@ impl From<&listen::Refusal> for Problem {
             listen::Refusal::BadHost => Kind::BadHost,
             listen::Refusal::OtherHost { .. } => Kind::OtherHost,
             listen::Refusal::ForeignOrigin { .. } => Kind::ForeignOrigin,
-            listen::Refusal::SlowBody { .. } => Kind::SlowBody,
+            listen::Refusal::SlowBody { .. } | listen::Refusal::StalledBody { .. } => Kind::SlowBody,
             listen::Refusal::HeadTooLarge { .. } => Kind::HeadTooLarge,
             listen::Refusal::NoPlace { .. } => Kind::NoPlace,
         };
@@ -390,7 +389,7 @@ mod tests {
             (Fault::NotAcceptable, 406, "not-acceptable"),
             (Fault::MediaType, 415, "unsupported-media-type"),
             (Fault::ContentEncoding, 415, "unsupported-content-encoding"),
-            (Fault::BodyTooLarge, 413, "body-too-large"),
+            (Fault::BodyTooLarge { limit: 1 }, 413, "body-too-large"),
             (Fault::TooManyValues, 413, "body-too-large"),
             (Fault::BodyBrokeOff, 400, "body-broke-off"),
         ] {

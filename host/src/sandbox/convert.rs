@@ -66,6 +66,8 @@ fn route(it: wit::Route) -> contract::Route {
             wit::Location::Cookie => contract::Location::Cookie,
             wit::Location::Body => contract::Location::Body,
             wit::Location::BodyMember => contract::Location::BodyMember,
+            wit::Location::RawQuery => contract::Location::RawQuery,
+            wit::Location::RawBody => contract::Location::RawBody,
         },
         name: it.name,
     });

@@ -110,6 +110,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasi::filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     wasi::random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
     super::bindings::events::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    super::bindings::body::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     super::bindings::dialogue::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     wasi::random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
     Ok(linker)

@@ -18,6 +18,7 @@ mod provide;
 mod refusals;
 mod shape;
 mod state;
+mod upload;
 mod usage;
 
 use std::{
@@ -50,7 +51,7 @@ use crate::{
     egress::{Context, Egress},
     failure::Failure,
     grant::Limits,
-    invoke::Reply,
+    invoke::{Reply, Upload},
     json::{self, Room},
 };
 
@@ -94,6 +95,8 @@ pub struct Allowance {
     pub dialogue: Dialogue,
     /// What becomes of a structured result.
     pub results: Results,
+    /// What the caller sends along.
+    pub upload: Upload,
     /// The limits.
     pub limits: Limits,
 }
@@ -279,6 +282,7 @@ impl Allowance {
             egress: None,
             dialogue: Dialogue::default(),
             results: Results::Texts,
+            upload: Upload::default(),
             limits,
         }
     }
@@ -328,10 +332,10 @@ fn is_surfeit(trap: &wasmtime::Error) -> bool {
 }
 
 fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
-    let Allowance { plugin, operation, caller, conditions, egress, dialogue, results: _, limits } = allowance;
+    let Allowance { plugin, operation, caller, conditions, egress, dialogue, results: _, upload, limits } = allowance;
     let context = Context::begin(operation, caller, limits.wall);
     let outbound = Outbound::new(plugin.clone(), egress, context, conditions, limits.requests);
-    let state = State::new(&plugin, outbound, dialogue, &limits);
+    let state = State::new(&plugin, outbound, dialogue, upload, &limits);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
     // What the host copies out of a guest for one call or reply, counted as often as the guest points at it: a million strings that

@@ -78,6 +78,7 @@ fn body(it: &plan::Body) -> wit_plan::Body {
         }),
         plan::Body::Form(fields) => wit_plan::Body::Form(fields.iter().map(named_value).collect()),
         plan::Body::Multipart(parts) => wit_plan::Body::Multipart(parts.iter().map(form_part).collect()),
+        plan::Body::Streamed => wit_plan::Body::Streamed,
     }
 }
 
@@ -122,6 +123,7 @@ fn path_part(it: &plan::PathPart) -> wit_plan::PathPart {
     match it {
         plan::PathPart::Literal(text) => wit_plan::PathPart::Literal(text.clone()),
         plan::PathPart::Value(it) => wit_plan::PathPart::Value(value(it)),
+        plan::PathPart::Rest(input) => wit_plan::PathPart::Rest(input.clone()),
     }
 }
 
@@ -135,6 +137,7 @@ fn query_parameter(it: &plan::QueryParameter) -> wit_plan::QueryParameter {
             plan::QueryStyle::SpaceDelimited => wit_plan::QueryStyle::SpaceDelimited,
             plan::QueryStyle::PipeDelimited => wit_plan::QueryStyle::PipeDelimited,
             plan::QueryStyle::DeepObject => wit_plan::QueryStyle::DeepObject,
+            plan::QueryStyle::Verbatim => wit_plan::QueryStyle::Verbatim,
         },
     }
 }
@@ -200,6 +203,8 @@ fn wit_route(it: &contract::Route) -> wit::Route {
             contract::Location::Cookie => wit::Location::Cookie,
             contract::Location::Body => wit::Location::Body,
             contract::Location::BodyMember => wit::Location::BodyMember,
+            contract::Location::RawQuery => wit::Location::RawQuery,
+            contract::Location::RawBody => wit::Location::RawBody,
         },
         name: it.name.clone(),
     });

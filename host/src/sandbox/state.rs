@@ -14,7 +14,7 @@ use wasmtime::{
     ResourceLimiter,
     component::{Resource, ResourceTable},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2::DynInputStream};
 use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
     p2::types::HostIncomingResponse,
@@ -27,6 +27,7 @@ use crate::{
     egress::{Context, Egress, Patience, Refusal, Surplus, refuse_in_describe},
     failure::Failure,
     grant::Limits,
+    invoke::Upload,
 };
 
 /// Resources that one call may hold. A request with its body, headers, streams and pollables is about ten.
@@ -49,6 +50,8 @@ pub(super) struct State {
     pub(super) dialogue: Dialogue,
     /// What it is told.
     pub(super) telling: Telling,
+    /// What it sends along.
+    pub(super) upload: Upload,
     memory: Memory,
 }
 
@@ -64,7 +67,13 @@ struct Memory {
 }
 
 impl State {
-    pub(super) fn new(plugin: &Arc<str>, outbound: Outbound, dialogue: Dialogue, limits: &Limits) -> Self {
+    pub(super) fn new(
+        plugin: &Arc<str>,
+        outbound: Outbound,
+        dialogue: Dialogue,
+        upload: Upload,
+        limits: &Limits,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
@@ -77,12 +86,17 @@ impl State {
             .build();
         let telling = Telling::new(plugin.clone(), dialogue.events.clone(), limits);
         let memory = Memory { used: 0, limit: limits.memory, denied: false };
-        Self { table, wasi, http, outbound, dialogue, telling, memory }
+        Self { table, wasi, http, outbound, dialogue, telling, upload, memory }
     }
 
     /// True when the guest asked for more memory than its limit: the trap that follows is a consequence.
     pub(super) fn memory_was_denied(&self) -> bool {
         self.memory.denied
+    }
+
+    /// Gives the guest a stream.
+    pub(super) fn put(&mut self, stream: DynInputStream) -> wasmtime::Result<Resource<DynInputStream>> {
+        Ok(self.table.push(stream)?)
     }
 
     /// Takes the response that a guest hands on.

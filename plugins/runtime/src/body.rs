@@ -38,6 +38,8 @@ pub fn render(plan: &Body, input: &Input<'_>) -> Result<Option<Contents>, Failur
         Body::Text(text) => render_text(text, input)?,
         Body::Form(fields) => form(fields, input)?,
         Body::Multipart(parts) => Some(multipart(parts, input)?),
+        // It isn't made of the input: `request` puts it in.
+        Body::Streamed => None,
     })
 }
 

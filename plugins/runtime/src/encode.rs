@@ -1,7 +1,7 @@
 //! Values as text in the parts of a request. Pure.
 
 use airlock_sdk::{Failure, invalid_input};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::bindings::airlock::capability::plan::QueryStyle;
@@ -45,6 +45,48 @@ pub fn path_segment(parameter: &str, value: &Value) -> Result<String, Failure> {
         "" => Err(invalid_input(parameter, "is part of the path and must not be empty")),
         "." | ".." => Err(invalid_input(parameter, format!("is part of the path and must not be: {text}"))),
         text => Ok(percent(text)),
+    }
+}
+
+/// How often an escape may be escaped. 4: servers behind servers undo it once each, and more than two is no accident.
+const MAX_ESCAPES: usize = 4;
+
+/// Segments as they came, which must not climb however they are read: escapes are undone until none is left, and a backslash counts as a
+/// slash.
+///
+/// # Errors
+/// `invalid-input` for segments that climb, and for what no path can hold.
+pub fn rest_of_path(parameter: &str, text: &str) -> Result<String, Failure> {
+    let refused = |what: &str| Err(invalid_input(parameter, format!("is part of the path and must not {what}")));
+    if text.contains(['?', '#', ' ', '\\']) {
+        return refused("hold a space, ?, # or \\");
+    }
+    let mut read = text.to_owned();
+    for _ in 0..=MAX_ESCAPES {
+        if read.split(['/', '\\']).any(|segment| matches!(segment, "." | "..")) {
+            return refused("hold the segments . and ..");
+        }
+        if read.contains(|c: char| c.is_control()) {
+            return refused("hold control characters");
+        }
+        let decoded = percent_decode_str(&read).decode_utf8_lossy().into_owned();
+        if decoded == read {
+            return Ok(text.to_owned());
+        }
+        read = decoded;
+    }
+    refused("be escaped again and again")
+}
+
+/// Adds a query as it came, but for the pairs whose keys are taken.
+pub fn append_verbatim(query: &mut String, text: &str, taken: &[&str]) {
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let key = pair.split('=').next().unwrap_or_default().replace('+', " ");
+        let key = percent_decode_str(&key).decode_utf8_lossy();
+        if !taken.contains(&key.as_ref()) {
+            query.push(if query.is_empty() { '?' } else { '&' });
+            query.push_str(pair);
+        }
     }
 }
 
@@ -98,7 +140,7 @@ fn append_object(query: &mut String, name: &str, members: &serde_json::Map<Strin
 /// objects only: an array is exploded.
 fn separator(style: QueryStyle) -> Option<&'static str> {
     match style {
-        QueryStyle::FormExploded | QueryStyle::DeepObject => None,
+        QueryStyle::FormExploded | QueryStyle::DeepObject | QueryStyle::Verbatim => None,
         QueryStyle::Form => Some(","),
         QueryStyle::SpaceDelimited => Some("%20"),
         QueryStyle::PipeDelimited => Some("%7C"),
@@ -143,6 +185,49 @@ mod tests {
                 panic!("accepted: {value}");
             };
             assert_eq!(error.parameter.as_deref(), Some("id"));
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_path_never_climbs_however_it_is_read() {
+        for text in ["a", "a/b%2Fc", "a//b", "a/...", "%C3%A4/%2B", "a/.b/c..", "%25", "100%"] {
+            assert_eq!(rest_of_path("p", text).unwrap(), text);
+        }
+        for text in [
+            "..",
+            "a/../b",
+            "a/..",
+            "a/./b",
+            "%2e%2e/a",
+            "a/%2E./b",
+            "a%2f..%2fb",
+            "a%5c..%5cb",
+            "a\\..\\b",
+            "%252e%252e/a",
+            "a%25252f..%25252fb",
+            "%252525252525252525252e",
+            "a?b",
+            "a#b",
+            "a b",
+            "a%0d%0ab",
+            "a%2500b",
+        ] {
+            assert!(rest_of_path("p", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_handed_on_but_for_keys_that_are_taken() {
+        for (text, expected) in [
+            ("a=1&b=%2C&a=2", "?a=1&b=%2C&a=2"),
+            ("key=x&a=1&k%65y=y&key", "?a=1"),
+            ("a+b=1&c", "?c"),
+            ("", ""),
+            ("&&", ""),
+        ] {
+            let mut query = String::new();
+            append_verbatim(&mut query, text, &["key", "a b"]);
+            assert_eq!(query, expected, "{text}");
         }
     }
 

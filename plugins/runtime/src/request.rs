@@ -6,7 +6,9 @@ use airlock_sdk::{Failure, http, internal, invalid_input};
 use serde_json::Value as Json;
 
 use crate::{
-    bindings::airlock::capability::plan::{NamedValue, PathPart, Request, StepPart, TemplatePart, Value},
+    bindings::airlock::capability::plan::{
+        Body, NamedValue, PathPart, QueryStyle, Request, StepPart, TemplatePart, Value,
+    },
     body, encode,
 };
 
@@ -32,6 +34,11 @@ pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure
     if let Some(cookies) = cookies(&plan.cookies, input)? {
         request = request.header("cookie", cookies);
     }
+    if let (Body::Streamed, Some(incoming)) = (&plan.body, airlock_sdk::body::take()) {
+        let media_type = said.or_else(|| incoming.media_type.clone());
+        let request = media_type.into_iter().fold(request, |request, it| request.header("content-type", it));
+        return Ok(request.streamed(incoming));
+    }
     Ok(match (body::render(&plan.body, input)?, said) {
         (Some(contents), said) => request.body(&content_type(said.as_deref(), &contents), contents.bytes),
         (None, Some(said)) => request.header("content-type", said),
@@ -47,13 +54,25 @@ fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
             PathPart::Value(value) => {
                 url.push_str(&path_segment(value, input).map_err(|it| blame(it, value, input))?);
             }
+            PathPart::Rest(name) => {
+                let value =
+                    input.given(name).ok_or_else(|| invalid_input(name, "is part of the path and must be given"))?;
+                url.push_str(encode::rest_of_path(name, &encode::text(&parse(value)?))?.as_str());
+            }
         }
     }
     let mut query = String::new();
     for parameter in &plan.query {
         if let Some(value) = resolve(&parameter.value, input) {
             let value = parse(&value)?;
-            encode::append_query(&mut query, &parameter.name, &value, parameter.style);
+            match parameter.style {
+                QueryStyle::Verbatim => {
+                    let others = plan.query.iter().filter(|it| it.style != QueryStyle::Verbatim);
+                    let others: Vec<&str> = others.map(|it| it.name.as_str()).collect();
+                    encode::append_verbatim(&mut query, &encode::text(&value), &others);
+                }
+                style => encode::append_query(&mut query, &parameter.name, &value, style),
+            }
         }
     }
     url.push_str(&query);

@@ -18,9 +18,10 @@ use crate::{
         },
         io::{
             poll::{self, Pollable},
-            streams::StreamError,
+            streams::{InputStream, StreamError},
         },
     },
+    body::Incoming,
     internal,
 };
 
@@ -41,13 +42,20 @@ pub struct Request {
     method: String,
     url: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Bytes(Vec<u8>),
+    /// What the caller sends along, and how long it says that is.
+    Streamed(InputStream, Option<u64>),
 }
 
 impl Request {
     /// A request of any method. `url` is absolute and already encoded.
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
-        Self { method: method.into(), url: url.into(), headers: Vec::new(), body: Vec::new() }
+        Self { method: method.into(), url: url.into(), headers: Vec::new(), body: Body::Bytes(Vec::new()) }
     }
 
     /// A GET request.
@@ -66,8 +74,16 @@ impl Request {
     #[must_use]
     pub fn body(self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let mut with_type = self.header("content-type", media_type);
-        with_type.body = body.into();
+        with_type.body = Body::Bytes(body.into());
         with_type
+    }
+
+    /// Sets what the caller sends along as the body, which the host passes on as it comes. Its type is a header's to say. The request
+    /// is neither repeated nor redirected.
+    #[must_use]
+    pub fn streamed(mut self, body: Incoming) -> Self {
+        self.body = Body::Streamed(body.contents, body.length);
+        self
     }
 
     /// Sends the request and waits for the answer's head.
@@ -92,8 +108,10 @@ impl Request {
         };
         let answer = outgoing_handler::handle(request, None).map_err(failed)?;
         let number = STARTED.replace(STARTED.get() + 1);
-        if let Some(body) = body {
-            write_body(body, &self.body)?;
+        match (body, &self.body) {
+            (None, _) => {}
+            (Some(body), Body::Bytes(bytes)) => write_body(body, bytes)?,
+            (Some(body), Body::Streamed(contents, _)) => pass_on(body, contents)?,
         }
         // Dropped before what it is about: fields are dropped in their order.
         Ok(Pending { ready: answer.subscribe(), answer, number })
@@ -105,8 +123,8 @@ impl Request {
         for (name, value) in &self.headers {
             fields.push((name.clone(), value.clone().into_bytes()));
         }
-        if !self.body.is_empty() {
-            fields.push(("content-length".to_owned(), self.body.len().to_string().into_bytes()));
+        if let Some(length) = self.body.length() {
+            fields.push(("content-length".to_owned(), length.to_string().into_bytes()));
         }
         let headers = Fields::from_list(&fields).map_err(|e| internal(format_args!("header can't be sent: {e:?}")))?;
         let request = OutgoingRequest::new(headers);
@@ -155,6 +173,20 @@ pub fn first<'p>(pending: impl IntoIterator<Item = &'p Pending>) -> usize {
     let ready: Vec<&Pollable> = pending.into_iter().map(|pending| &pending.ready).collect();
     // The host never answers with an empty list.
     poll::poll(&ready).first().map_or(0, |place| *place as usize)
+}
+
+impl Body {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Bytes(bytes) if bytes.is_empty())
+    }
+
+    /// How long it is, if there is one and that is known.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => (!bytes.is_empty()).then_some(bytes.len() as u64),
+            Self::Streamed(_, length) => *length,
+        }
+    }
 }
 
 /// An answer whose body isn't read yet.
@@ -252,6 +284,24 @@ fn write_body(body: OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
     drop(stream);
     // Refused only when the lengths don't agree, which means that the connection broke: the response says more.
     let _ = OutgoingBody::finish(body, None);
+    Ok(())
+}
+
+/// Lets the host pass on what comes, in pieces that it has anyway.
+fn pass_on(body: OutgoingBody, contents: &InputStream) -> Result<(), Failure> {
+    let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
+    let ended = loop {
+        if let Err(ended) = stream.blocking_splice(contents, READ_CHUNK) {
+            break ended;
+        }
+    };
+    drop(stream);
+    match ended {
+        // At the end of what comes, or when the upstream takes no more: then its answer counts.
+        StreamError::Closed => drop(OutgoingBody::finish(body, None)),
+        // Dropped, it isn't whole, and the upstream notices.
+        StreamError::LastOperationFailed(_) => drop(body),
+    }
     Ok(())
 }
 

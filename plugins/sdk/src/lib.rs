@@ -4,7 +4,7 @@
 //! provider would write again: the export macro, HTTP requests ([`http`]) and a few conversions.
 //!
 //! Two functions make a provider. One that wants more finds it in [`events`] (progress and messages), [`dialogue`] (questions to the
-//! caller), [`resources`], [`prompts`] and [`completions`].
+//! caller), [`body`] (uploads), [`resources`], [`prompts`] and [`completions`].
 //!
 //! ```no_run
 //! use airlock_sdk::{Description, Failure, Provider, Reply, http::Request};
@@ -30,6 +30,7 @@
 //! ```
 
 pub mod bindings;
+pub mod body;
 pub mod completions;
 pub mod dialogue;
 pub mod http;

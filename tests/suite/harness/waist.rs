@@ -11,7 +11,7 @@ use airlock::{
     contract::{Answer, Content, Dialogue},
     failure::Failure,
     grant::{Grant, Limits},
-    invoke::{Invocation, Reply, Request, invoke},
+    invoke::{Invocation, Reply, Request, Upload, invoke},
     sandbox::Sandbox,
 };
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl Waist {
         let operation = found.unwrap_or_else(|| panic!("no operation {operation}"));
         let permitted = caller().may_call(operation).expect("may do everything");
         let conditions = Conditions::default();
-        match invoke(Invocation { permitted, input, dialogue, conditions }).await? {
+        match invoke(Invocation { permitted, input, dialogue, conditions, upload: Upload::default() }).await? {
             Reply::Content(blocks) => Ok(blocks),
             other => panic!("not content: {other:?}"),
         }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::contract::Location;
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of, wrong_type};
+use crate::document::json_text::{self, MARK, Marked, Part, Variable};
 use crate::document::model::{Parameter, Secrets};
 use crate::document::plan::{
     Body, Escape, FormPart, JsonNode, NamedValue, QueryStyle, TemplatePart, TextBody, TextPart, Value,
@@ -21,9 +22,6 @@ use crate::document::tree::{Kind, Node, Place, Placed};
 
 /// What a body can be.
 const KINDS: &str = "json, text, xml, sparql, formUrlEncoded, multipartForm or raw";
-
-/// Stands for a variable while a text of JSON is read. A private character, and a text that has it is refused.
-const MARK: char = '\u{f8ff}';
 
 /// Reads a body, and adds the parameters that its variables need and that nothing declares. `None` after an error.
 pub fn read(node: &Node, parameters: &mut Vec<Parameter>, secrets: &Secrets, report: &Report) -> Option<Body> {
@@ -50,7 +48,7 @@ fn media_type(parameters: &[Parameter]) -> Option<String> {
 
 /// A variable of a body.
 #[derive(Debug)]
-struct Variable {
+struct Found {
     name: String,
     role: Role,
 }
@@ -69,7 +67,7 @@ enum Role {
 }
 
 /// Sees to it that each variable has a parameter, and that each parameter in the body has a variable.
-fn declare(variables: Vec<Variable>, at: &Place, parameters: &mut Vec<Parameter>, report: &Report) {
+fn declare(variables: Vec<Found>, at: &Place, parameters: &mut Vec<Parameter>, report: &Report) {
     let is_in_body = |it: &Parameter| matches!(it.location, Some(Location::Body | Location::BodyMember));
     let is_used = |it: &Parameter| variables.iter().any(|variable| variable.name == it.name.value);
     for unused in parameters.iter().filter(|it| is_in_body(it) && !is_used(it)) {
@@ -80,7 +78,7 @@ fn declare(variables: Vec<Variable>, at: &Place, parameters: &mut Vec<Parameter>
             .hint("remove it; it is never sent");
     }
     parameters.retain(|it| !is_in_body(it) || is_used(it));
-    for Variable { name, role } in variables {
+    for Found { name, role } in variables {
         let location = if role == Role::Whole { Location::Body } else { Location::BodyMember };
         match parameters.iter_mut().find(|it| it.name.value == name) {
             Some(declared) => {
@@ -115,7 +113,7 @@ struct Reader<'a> {
     secrets: &'a Secrets,
     report: &'a Report,
     media_type: Option<String>,
-    variables: RefCell<Vec<Variable>>,
+    variables: RefCell<Vec<Found>>,
 }
 
 impl Reader<'_> {
@@ -179,13 +177,12 @@ impl Reader<'_> {
                 .expected("a text of JSON, with `{{input}}` in the place of a value or inside a text")
                 .hint("for another type of text write `body: {type: text, data: …}`, or state `Content-Type` as a header parameter");
         };
-        if text.value.contains(MARK) || text.value.to_ascii_lowercase().contains("\\uf8ff") {
+        let Some(marked) = Marked::new(text.value, &pieces) else {
             refuse("it has a private character in it, U+F8FF".to_owned());
             return None;
-        }
-        let (source, places) = mark(&pieces);
-        match serde_json::from_str::<Json>(&source) {
-            Ok(json) => self.make_json(&json, &text.at, &|text| Some(self.marked(text, &places))),
+        };
+        match serde_json::from_str::<Json>(&marked.source) {
+            Ok(json) => self.make_json(&json, &text.at, &|text| Some(self.marked(&marked, text))),
             Err(error) => {
                 refuse(error.to_string());
                 None
@@ -194,17 +191,15 @@ impl Reader<'_> {
     }
 
     /// What a text with marks in it means.
-    fn marked(&self, text: &str, places: &[(String, InText)]) -> Value {
+    fn marked(&self, marked: &Marked, text: &str) -> Value {
         let mut parts = Vec::new();
-        for (index, piece) in text.split(MARK).enumerate() {
-            match (index % 2, piece.parse::<usize>().ok().and_then(|index| places.get(index))) {
-                (1, Some((name, InText::No))) => return self.variable(name, Role::Value),
-                (1, Some((name, InText::Yes))) => {
-                    self.variable(name, Role::Text);
-                    parts.push(TemplatePart::Input(name.clone()));
+        for part in marked.parts(text) {
+            match part {
+                Part::Variable(Variable { name, place: json_text::Place::Value }) => {
+                    return self.variable(name, Role::Value);
                 }
-                _ if piece.is_empty() => {}
-                _ => parts.push(TemplatePart::Text(piece.to_owned())),
+                Part::Variable(Variable { name, .. }) => parts.push(self.part(Piece::Variable(name.clone()))),
+                Part::Text(text) => parts.push(TemplatePart::Text(text.to_owned())),
             }
         }
         match parts.iter().any(|part| matches!(part, TemplatePart::Input(_))) {
@@ -378,7 +373,7 @@ impl Reader<'_> {
         match variables.iter_mut().find(|it| it.name == name) {
             Some(known) if known.role == Role::Text => known.role = role,
             Some(_) => {}
-            None => variables.push(Variable { name: name.to_owned(), role }),
+            None => variables.push(Found { name: name.to_owned(), role }),
         }
         Value::Input(name.to_owned())
     }
@@ -404,54 +399,6 @@ impl Reader<'_> {
             .hint("give it under `authentication`, or under `inputParameters` beside `baseUri`");
         None
     }
-}
-
-/// Whether a variable stands between the quotes of a text.
-#[derive(Clone, Copy, Debug)]
-enum InText {
-    Yes,
-    No,
-}
-
-/// A text of JSON with a mark for each variable, and what each stands for.
-fn mark(pieces: &[Piece]) -> (String, Vec<(String, InText)>) {
-    let mut source = String::new();
-    let mut places = Vec::new();
-    let mut in_text = InText::No;
-    for piece in pieces {
-        match (piece, in_text) {
-            (Piece::Text(text), before) => {
-                in_text = pass(text, before);
-                source.push_str(text);
-            }
-            (Piece::Variable(name), place) => {
-                let mark = format!("{MARK}{}{MARK}", places.len());
-                source.push_str(&match place {
-                    InText::Yes => mark,
-                    InText::No => format!("\"{mark}\""),
-                });
-                places.push((name.clone(), place));
-            }
-        }
-    }
-    (source, places)
-}
-
-/// Where one is behind a piece of JSON.
-fn pass(text: &str, mut place: InText) -> InText {
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        place = match (place, c) {
-            (InText::No, '"') => InText::Yes,
-            (InText::Yes, '"') => InText::No,
-            (InText::Yes, '\\') => {
-                characters.next();
-                InText::Yes
-            }
-            (place, _) => place,
-        };
-    }
-    place
 }
 
 fn has_variable(json: &Json) -> bool {

@@ -7,7 +7,7 @@ use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::imports::is_import;
-use crate::document::model::{Consumed, Consumes, Parameter, Secrets};
+use crate::document::model::{Consumed, Consumes, Forward, Parameter, Secrets};
 use crate::document::report::Report;
 use crate::document::tree::{Kind, Node, Placed};
 use crate::document::uri::{BaseUri, PathTemplate};
@@ -31,6 +31,19 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Consumes>
     read
 }
 
+/// An API without resources is of use only if something is forwarded to it.
+pub fn check_resources(consumes: &[Consumes], forwards: &[Forward], report: &Report) {
+    for api in consumes {
+        let is_target = forwards.iter().any(|forward| forward.target.value == api.namespace.value);
+        if let Some(at) = api.without_resources.as_ref().filter(|_| !is_target) {
+            report
+                .error(Code::MissingKey, at, "key is missing: resources")
+                .expected("a list with at least one item; an API that requests are forwarded to needs none")
+                .hint("add `resources: …` here");
+        }
+    }
+}
+
 fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes> {
     let mut fields = Fields::of(node, "an API that is consumed", report)?;
     fields.refuse(&["tunnel"]);
@@ -43,16 +56,22 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
     let base = read_base(&mut fields, report);
     let shared = read_shared(fields.list("inputParameters"), secrets, report);
     let authentication = fields.node("authentication").and_then(|node| authentication::read(node, secrets, report));
-    let resources = fields.required_list("resources").iter();
+    let without_resources = fields.node("resources").is_none().then(|| fields.at().clone());
+    let resources = match without_resources {
+        Some(_) => &[],
+        None => fields.required_list("resources"),
+    };
     let context = Context { shared: &shared.parameters, max_binary, secrets };
-    let operations = resources.flat_map(|resource| read_resource(resource, &context, report)).collect();
+    let operations = resources.iter().flat_map(|resource| read_resource(resource, &context, report)).collect();
     fields.finish();
 
     Some(Consumes {
         namespace: check_name(namespace?, report)?,
         base,
         credentials: authentication.into_iter().chain(shared.credentials).collect(),
+        shared: shared.parameters,
         operations: without_duplicates(operations, report),
+        without_resources,
     })
 }
 

@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use super::argument::Scope;
+use super::forward::{self, Around};
 use super::parameter::{self, Owner};
 use super::{TITLE, action, audience, check_name, format, output, path, read_method};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::imports::is_import;
-use crate::document::model::{Action, Exposure, Hints, Outputs, Parameter, RestRoute, Secrets, Surface};
+use crate::document::model::{Action, Exposure, Forward, Hints, Outputs, Parameter, RestRoute, Secrets, Surface};
 use crate::document::names::{Match, find_match};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Place, Placed};
@@ -25,9 +26,10 @@ const LISTENER: [&str; 3] = ["port", "address", "transport"];
 const MAX_EXPOSURES: usize = 5_000;
 
 /// Reads all exposes.
-pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> (Vec<Exposure>, Vec<Forward>) {
     let nodes = nodes.iter().filter(|node| !is_import("exposes", node));
-    let mut exposures: Vec<_> = nodes.flat_map(|node| read_expose(node, secrets, report)).collect();
+    let mut forwards = Vec::new();
+    let mut exposures: Vec<_> = nodes.flat_map(|node| read_expose(node, secrets, &mut forwards, report)).collect();
     if let Some(extra) = exposures.get(MAX_EXPOSURES) {
         report
             .error(Code::Limit, extra.action.at(), format!("too many operations and tools: {}", exposures.len()))
@@ -36,10 +38,11 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<Exposure>
         exposures.truncate(MAX_EXPOSURES);
     }
     report_duplicates(&exposures, report);
-    exposures
+    report_duplicate_forwards(&forwards, report);
+    (exposures, forwards)
 }
 
-fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+fn read_expose(node: &Node, secrets: &Secrets, forwards: &mut Vec<Forward>, report: &Report) -> Vec<Exposure> {
     let Some(mut fields) = Fields::of(node, "an expose", report) else {
         return Vec::new();
     };
@@ -47,7 +50,7 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
         return Vec::new();
     };
     let mut exposures = match kind.value {
-        "rest" => read_rest(&mut fields, secrets, report),
+        "rest" => read_rest(&mut fields, secrets, forwards, report),
         "mcp" => read_mcp(&mut fields, secrets, report),
         "skill" | "control" => {
             report.not_supported(&kind.at, format!("an expose of type {}", kind.value)).expected("rest or mcp");
@@ -68,12 +71,12 @@ fn read_expose(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Exposure>
     exposures
 }
 
-fn read_rest(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
+fn read_rest(fields: &mut Fields, secrets: &Secrets, forwards: &mut Vec<Forward>, report: &Report) -> Vec<Exposure> {
     let namespace = read_namespace(fields);
     let audience = audience::read(fields, secrets, report);
     let scope = Scope { namespace: &namespace, secrets, audience, steps: &[] };
     let resources = fields.required_list("resources").iter();
-    resources.flat_map(|resource| read_resource(resource, &scope, report)).collect()
+    resources.flat_map(|resource| read_resource(resource, &scope, forwards, report)).collect()
 }
 
 fn read_mcp(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
@@ -89,15 +92,24 @@ fn read_namespace(fields: &mut Fields) -> String {
     fields.required_text("namespace", "a name, e.g. `users-rest`").map_or(String::new(), |text| text.value.to_owned())
 }
 
-fn read_resource(node: &Node, scope: &Scope, report: &Report) -> Vec<Exposure> {
+fn read_resource(node: &Node, scope: &Scope, forwards: &mut Vec<Forward>, report: &Report) -> Vec<Exposure> {
     let Some(mut fields) = Fields::of(node, "a resource", report) else {
         return Vec::new();
     };
     fields.ignore(&["name", "description", "tags", "display", "label", "title"]);
-    let forwards = fields.refuse(&["forward"]);
+    let forward = fields.node("forward");
     let path = path::read(&mut fields, report).filter(|path| check_route(path, report));
     let outer = read_inputs(&mut fields, Owner::Rest, report);
-    let operations = if forwards { fields.list("operations") } else { fields.required_list("operations") };
+    let operations = match forward {
+        Some(_) => fields.list("operations"),
+        None => fields.required_list("operations"),
+    };
+    if let Some(forward) = forward {
+        // Where there are operations the inputs are theirs.
+        let inputs = if operations.is_empty() { outer.as_deref().unwrap_or_default() } else { &[] };
+        let around = Around { resource: node, path: path.as_ref(), inputs, audience: scope.audience };
+        forwards.extend(forward::read(forward, &around, report));
+    }
     let operations = operations.iter();
     let exposures =
         operations.filter_map(|node| read_operation(node, scope, path.as_ref(), outer.as_deref(), report)).collect();
@@ -241,6 +253,22 @@ fn report_duplicates(exposures: &[Exposure], report: &Report) {
             let what = format!("{what} `{}`", name.value);
             note(names, name.value.clone(), &name.at, Code::DuplicateName, &what, report);
         }
+    }
+}
+
+fn report_duplicate_forwards(forwards: &[Forward], report: &Report) {
+    let mut paths = HashMap::new();
+    for forward in forwards {
+        let shape = forward.path.split("{*").next().unwrap_or_default().to_owned();
+        let key = (shape, forward.rest.is_some());
+        note(
+            &mut paths,
+            key,
+            &forward.target.at,
+            Code::DuplicateRoute,
+            &format!("forward of {}", forward.path),
+            report,
+        );
     }
 }
 

@@ -324,11 +324,6 @@ fn what_is_not_supported_yet_is_said() {
             "            - responses: []\n              name: get-user",
             &format!("36:15 {rest}.resources[0].operations[0].responses"),
         ),
-        (
-            "          operations:\n            - name: get-user",
-            "          forward: {}\n          operations:\n            - name: get-user",
-            &format!("35:11 {rest}.resources[0].forward"),
-        ),
         ("namespace: users-mcp", "namespace: users-mcp\n      prompts: []", &format!("44:7 {mcp}.prompts")),
         ("namespace: users-mcp", "namespace: users-mcp\n      resources: []", &format!("44:7 {mcp}.resources")),
         ("type: mcp", "type: skill", &format!("42:13 {mcp}.type")),

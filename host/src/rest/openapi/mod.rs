@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use self::schemas::Schemas;
 use crate::{
     catalog::OperationRef,
-    contract::{Operation, Route},
+    contract::{Operation, Route, variable},
 };
 
 /// What a document is about.
@@ -117,7 +117,8 @@ struct Paths {
 impl Paths {
     fn add(&mut self, entry: &Entry<'_>, schemas: &mut Schemas) {
         let path = &entry.route.path;
-        let template = self.templates.entry(nameless(path)).or_insert_with(|| path.clone()).clone();
+        // OpenAPI has no word for what remains of a path. It is called a variable, which it is.
+        let template = self.templates.entry(nameless(path)).or_insert_with(|| path.replace("{*", "{")).clone();
         let variables = variables(path).zip(variables(&template)).collect();
         let item = self.items.entry(template.clone()).or_insert_with(|| json!({}));
         item[entry.route.method.to_ascii_lowercase()] = operation::render(entry, &variables, schemas);
@@ -130,5 +131,5 @@ fn nameless(path: &str) -> String {
 }
 
 fn variables(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    path.split('/').filter_map(|segment| variable(segment).map(|(name, _)| name))
 }

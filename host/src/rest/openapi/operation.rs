@@ -49,7 +49,7 @@ fn summary(operation: &Operation) -> String {
 
 fn parameters(entry: &Entry<'_>, variables: &BTreeMap<&str, &str>, schemas: &mut Schemas) -> Vec<Value> {
     let mut seen = HashSet::new();
-    let outside = entry.route.parameters.iter().filter(|it| !is_in_body(it));
+    let outside = entry.route.parameters.iter().filter(|it| !is_in_body(it) && it.location != Location::RawBody);
     // A document has one parameter of a name and place.
     let once = outside.filter(|it| seen.insert((it.location, it.name.as_str())));
     once.map(|it| parameter(entry, it, variables, schemas)).collect()
@@ -67,7 +67,8 @@ fn parameter(
         Location::Path => ("path", variables.get(own).copied().unwrap_or(own)),
         Location::Query => ("query", own),
         Location::Header => ("header", own),
-        Location::Cookie | Location::Body | Location::BodyMember => ("cookie", own),
+        Location::Cookie | Location::Body | Location::BodyMember | Location::RawBody => ("cookie", own),
+        Location::RawQuery => return any_query(own),
     };
     let mut rendered = json!({"name": name, "in": place});
     if let Some(description) = schema["description"].as_str() {
@@ -89,7 +90,23 @@ fn parameter(
     rendered
 }
 
+/// A query of whatever keys: an object's members are keys of their own.
+fn any_query(name: &str) -> Value {
+    json!({
+        "name": name,
+        "in": "query",
+        "description": "Any query: it is handed on as it comes.",
+        "style": "form",
+        "explode": true,
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    })
+}
+
 fn body(entry: &Entry<'_>, schemas: &mut Schemas) -> Option<Value> {
+    if entry.route.has(Location::RawBody) {
+        let description = "Bytes of any type: they are handed on as they come.";
+        return Some(json!({"description": description, "required": false, "content": {"*/*": {"schema": {}}}}));
+    }
     let parameters: Vec<&Parameter> = entry.route.parameters.iter().filter(|it| is_in_body(it)).collect();
     let whole = parameters.iter().find(|it| it.location == Location::Body);
     let schema = match (whole, parameters.as_slice()) {
