@@ -145,7 +145,7 @@ fn mistakes_in_forwards() {
         ),
         (
             "{path: '/api/{p}', inputParameters: [{name: q}], forward: {targetNamespace: users}}",
-            vec![format!("warning AL024 42:56 {at}.inputParameters[0].name")],
+            vec![format!("warning AL024 42:55 {at}.inputParameters[0].name")],
         ),
         (
             "{path: '/api/{p}', forward: {targetNamespace: users, timeout: 3}}",
