@@ -97,7 +97,9 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>,
 /// Without mappings the last call gives the result: its answer, or what the outputs make of it.
 fn outcome(flow: &Flow, fed: &[Fed], needed: &BTreeSet<usize>, bindings: &Bindings, shape: Option<Shape>) -> Outcome {
     if !flow.mappings.is_empty() {
-        return Outcome::Made { source: None, shapes: vec![mapped(&flow.mappings, bindings)] };
+        let mapped = mapped(&flow.mappings, bindings);
+        let shapes = typed(flow, &mapped).map_or(vec![mapped.clone()], |typed| vec![mapped, typed]);
+        return Outcome::Made { source: None, shapes };
     }
     match flow.steps.iter().rposition(is_call) {
         // What is handed on isn't read, and so can't be what another step needs.
@@ -137,6 +139,18 @@ fn mapped(mappings: &[model::Mapping], bindings: &Bindings) -> Shape {
     let leaves: Vec<(&[String], Shape)> =
         mappings.iter().map(|it| (&*it.target.value, leaf(bindings.apply(&it.value.value)))).collect();
     nest(&leaves)
+}
+
+/// What the declared outputs make of the object; `None` if nothing is declared.
+fn typed(flow: &Flow, mapped: &Shape) -> Option<Shape> {
+    let Form::Object(members) = &mapped.form else { return None };
+    let typed = members.iter().map(|(member, _)| {
+        let declared = flow.outputs.iter().find(|(name, _)| name.value == *member);
+        let shape = declared.map_or_else(|| Shape::member(member, Form::AsItIs), |(_, shape)| shape.clone());
+        (member.clone(), shape)
+    });
+    let form = Form::Object(typed.collect());
+    (!flow.outputs.is_empty()).then_some(Shape { origin: Origin::Whole, form })
 }
 
 fn leaf(value: Value) -> Shape {

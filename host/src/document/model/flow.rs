@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Action, Call, Outputs, Parameter, With};
-use crate::document::plan::{Part, Value};
+use crate::document::plan::{Part, Shape, Value};
 use crate::document::tree::{Place, Placed};
 
 /// Several steps, and what is made of their results.
@@ -15,6 +15,8 @@ pub struct Flow {
     pub steps: Vec<Step>,
     /// What the result is made of; empty = it is the answer to the last call.
     pub mappings: Vec<Mapping>,
+    /// What becomes of the members that the mappings make; those that aren't named stay as they are.
+    pub outputs: Vec<(Placed<String>, Shape)>,
 }
 
 /// A step of a flow.

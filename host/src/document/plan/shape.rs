@@ -90,4 +90,9 @@ impl Shape {
         };
         Self { form, ..self }
     }
+
+    /// What is made of the member of this name.
+    pub fn member(name: &str, form: Form) -> Self {
+        Self { origin: Origin::Path(format!("$[{}]", serde_json::Value::from(name))), form }
+    }
 }

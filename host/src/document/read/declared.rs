@@ -29,13 +29,8 @@ fn read_named(node: &Node, report: &Report) -> Option<(Placed<String>, Shape)> {
     let form = read_form(&mut fields, report);
     fields.finish();
     let name = name?;
-    let shape = member(name.value, form?);
+    let shape = Shape::member(name.value, form?);
     Some((Placed { at: name.at, value: name.value.to_owned() }, shape))
-}
-
-/// The member of this name, made into something.
-pub fn member(name: &str, form: Form) -> Shape {
-    Shape { origin: Origin::Path(format!("$[{}]", serde_json::Value::from(name))), form }
 }
 
 fn read_form(fields: &mut Fields, report: &Report) -> Option<Form> {
@@ -94,7 +89,7 @@ fn read_members(node: &Node, report: &Report) -> Option<Form> {
                 fields.ignore(&["name"]);
                 let form = read_form(&mut fields, report);
                 fields.finish();
-                Some((entry.key.clone(), member(&entry.key, form?)))
+                Some((entry.key.clone(), Shape::member(&entry.key, form?)))
             });
             members.collect::<Vec<_>>().into_iter().collect::<Option<_>>()?
         }

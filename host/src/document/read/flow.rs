@@ -4,10 +4,11 @@
 
 use super::action::read_with;
 use super::argument::{self, Scope};
-use super::check_name;
+use super::{check_name, declared, output};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of};
 use crate::document::model::{Call, Flow, Lookup, Mapping, Step, Task};
+use crate::document::plan::Shape;
 use crate::document::report::Report;
 use crate::document::tree::{Kind, Node, Place, Placed};
 
@@ -37,7 +38,7 @@ pub fn read(fields: &mut Fields, at: &Place, scope: &Scope, report: &Report) -> 
             .error(Code::Limit, at, format!("too many steps: {}", nodes.len()))
             .expected(format!("at most {MAX_STEPS}"))
             .hint("split the flow, or write this provider by hand with the SDK");
-        fields.ignore(&["mappings"]);
+        fields.ignore(&["mappings", "outputParameters"]);
         return None;
     }
     let names: Vec<Placed<&str>> = nodes.iter().filter_map(name_of).collect();
@@ -47,15 +48,49 @@ pub fn read(fields: &mut Fields, at: &Place, scope: &Scope, report: &Report) -> 
     // A step that can't be read is missing where the others refer to it by its number.
     let steps: Vec<_> = nodes.iter().map(|node| read_step(node, &scope, report)).collect();
     let mappings: Vec<_> = fields.list("mappings").iter().map(|node| read_mapping(node, &scope, report)).collect();
+    let outputs = read_outputs(fields, &scope, report);
     let steps = steps.into_iter().collect::<Option<Vec<_>>>()?;
     let mappings = mappings.into_iter().collect::<Option<Vec<_>>>()?;
     all_differ?;
     check_targets(&mappings, report);
+    let outputs = outputs?;
+    check_outputs(&outputs, &mappings, report);
     if steps.iter().all(|step| matches!(step.task, Task::Lookup(_))) {
         report.error(Code::InvalidValue, at, "no step calls anything").expected("at least one step of type call");
         return None;
     }
-    Some(Flow { at: at.clone(), steps, mappings })
+    Some(Flow { at: at.clone(), steps, mappings, outputs })
+}
+
+/// What mappings make has types alone. Without mappings the outputs are made of the last answer, and are read as those of a call.
+fn read_outputs(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Vec<(Placed<String>, Shape)>> {
+    if fields.list("mappings").is_empty() {
+        return Some(Vec::new());
+    }
+    let nodes = fields.list("outputParameters");
+    if let Some(node) = nodes.iter().find(|node| declared::has_origin(node)) {
+        // The whole of it is what there would be without.
+        if output::read_parameters(fields, scope, report).is_none() {
+            return Some(Vec::new());
+        }
+        report
+            .not_supported(&node.at, "an output parameter with a source of its own beside mappings")
+            .expected("its name and type: the mapping of this name makes it");
+        return None;
+    }
+    declared::read_all(nodes, report)
+}
+
+/// Each output is made by a mapping.
+fn check_outputs(outputs: &[(Placed<String>, Shape)], mappings: &[Mapping], report: &Report) {
+    let targets: Vec<&str> = mappings.iter().filter_map(|it| Some(it.target.value.first()?.as_str())).collect();
+    for (name, _) in outputs.iter().filter(|(name, _)| !targets.contains(&name.value.as_str())) {
+        report
+            .warning(Code::UnknownParameter, &name.at, format!("no mapping makes this output: {}", name.value))
+            .expected(format!("one of: {}", targets.join(", ")))
+            .hint(format!("add to `mappings`: {{target: {}, value: $.…}}", name.value))
+            .did_you_mean(&name.value, targets.iter().copied());
+    }
 }
 
 /// The name of a step, before the step is read: steps refer to each other.

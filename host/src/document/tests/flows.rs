@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::contract::{Effects, Location};
 use crate::document::plan::{
-    Flow, Form, Keep, Origin, Outcome, Part, PathPart, Shape, Step, Task, TemplatePart, Value,
+    Flow, Form, Gather, Keep, Origin, Outcome, Part, PathPart, Shape, Step, Task, TemplatePart, Value,
 };
 
 /// A flow of two calls and a lookup, kept in an aggregate and exposed over REST and as a tool.
@@ -180,6 +180,49 @@ fn without_mappings_the_last_call_answers() {
 }
 
 #[test]
+fn declared_outputs_give_members_their_types() {
+    let with = |outputs: &str| [(MAPPINGS, format!("{MAPPINGS}          outputParameters: {outputs}\n"))];
+    let shapes = |outputs: &str| {
+        let [(from, to)] = &with(outputs);
+        let (_, flow) = flow(&[(*from, to.as_str())]);
+        let Outcome::Made { shapes, .. } = flow.outcome else { panic!("nothing is made") };
+        shapes[1..].to_vec()
+    };
+    let member = |name: &str, form: Form| (name.to_owned(), Shape::member(name, form));
+    let crew = |item: Form| {
+        let item = Shape { origin: Origin::Whole, form: item };
+        let inside = vec![member("imo", Form::Text(None)), member("crew", Form::Array(Gather::Items, Box::new(item)))];
+        vec![Shape { origin: Origin::Whole, form: Form::Object(vec![member("ship", Form::Object(inside))]) }]
+    };
+    let named = Form::Object(vec![member("name", Form::Text(None))]);
+    let ship = |items: &str| {
+        format!(
+            "[{{name: ship, type: object, properties: {{imo: {{type: string}}, crew: {{type: array, items: {items}}}}}}}]"
+        )
+    };
+    for (items, expected) in [
+        ("[{name: name, type: string}]", named.clone()),
+        ("{name: {type: string}}", named.clone()),
+        ("{type: object, properties: {name: {type: string}}}", named),
+        ("{type: integer}", Form::Integer),
+        ("{type: object}", Form::AsItIs),
+    ] {
+        assert_eq!(shapes(&ship(items)), crew(expected), "{items}");
+    }
+    assert!(shapes("[]").is_empty());
+    let at = "capability.aggregates[0].functions[0].outputParameters";
+    for (outputs, expected) in [
+        ("[{name: shop, type: object}]", format!("warning AL024 41:37 {at}[0].name")),
+        ("[{name: ship, type: text}]", format!("error AL007 41:49 {at}[0].type")),
+        ("[{name: ship}]", format!("error AL005 41:30 {at}[0]")),
+        ("[{type: object}]", format!("error AL005 41:30 {at}[0]")),
+    ] {
+        let [(from, to)] = &with(outputs);
+        check(&[(*from, to.as_str())], &[expected.as_str()]);
+    }
+}
+
+#[test]
 fn effects_are_those_of_all_calls_unless_the_flow_or_a_hint_says_otherwise() {
     let effects = |semantics: &str, hints: &str, last: &str| {
         let name = "- name: of-ship\n";
@@ -265,6 +308,7 @@ fn mistakes_in_steps() {
         ("registry.list-crew,", "registry.list-crow,", "error AL023 36:51 @steps[1].call"),
         ("with: {page: 1}", "with: {pages: 1}", "warning AL024 36:78 @steps[1].with.pages"),
         ("with: {page: 1}", "with: {ship: '{{shop}}'}", "error AL024 36:84 @steps[1].with.ship"),
+        ("with: {page: 1}", "with: {ship: ['$.get-ship.id']}", "error AL009 36:84 @steps[1].with.ship"),
         ("with: {imo: \"{{imo}}\"}", "with: {}", "error AL025 35:50 @steps[0].call"),
         (LIST, "{type: script, name: list-crew, file: a.js, language: javascript}", "error AL009 36:22 @steps[1].type"),
         (LIST, "{type: loop, name: list-crew}", "error AL007 36:22 @steps[1].type"),
