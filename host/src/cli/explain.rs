@@ -39,7 +39,7 @@ fn explanation(page: &Page, palette: &Palette) -> String {
 }
 
 fn said(page: &Page, palette: &Palette) -> String {
-    let found = match document::compile(page.example, Mode::Tolerant) {
+    let found = match document::check(page.example, &document::Files::new(), Mode::Tolerant) {
         Ok(compiled) => compiled.warnings,
         Err(diagnostics) => diagnostics,
     };

@@ -99,6 +99,20 @@ pub enum Code {
     SharedFile,
     /// Steps of a flow that need each other's results.
     StepCycle,
+    /// A consumed operation that nothing calls.
+    UnusedOperation,
+    /// A consumed parameter that nothing feeds and that isn't required.
+    UnusedParameter,
+    /// A declared input that feeds nothing.
+    UnusedInput,
+    /// A variable of a consumed path that no parameter declares.
+    UndeclaredVariable,
+    /// A tool of which an agent is told nothing.
+    NoDescription,
+    /// A name that some clients don't take.
+    LongName,
+    /// Names that differ in case alone.
+    SimilarNames,
 }
 
 impl Code {
@@ -133,8 +147,29 @@ impl Code {
             Self::ForeignBind => "AL044",
             Self::Import => "AL050",
             Self::SharedFile => "AL051",
-            Self::StepCycle => "AL060",
+            Self::UnusedOperation => "AL060",
+            Self::UnusedParameter => "AL061",
+            Self::UnusedInput => "AL062",
+            Self::UndeclaredVariable => "AL063",
+            Self::NoDescription => "AL064",
+            Self::LongName => "AL065",
+            Self::SimilarNames => "AL066",
+            Self::StepCycle => "AL070",
         }
+    }
+
+    /// Whether it is about what is legal and probably wrong.
+    pub fn is_lint(self) -> bool {
+        matches!(
+            self,
+            Self::UnusedOperation
+                | Self::UnusedParameter
+                | Self::UnusedInput
+                | Self::UndeclaredVariable
+                | Self::NoDescription
+                | Self::LongName
+                | Self::SimilarNames
+        )
     }
 }
 

@@ -237,6 +237,52 @@ pub const PAGES: &[Page] = &[
     ),
     page!(
         "AL060",
+        "a consumed operation that nothing calls",
+        "The document declares an operation of the API and doesn't expose it. Nothing is wrong with that, but nobody can call it; \
+         often the `call` that was meant for it names another one.",
+        "Expose it, or remove it.",
+    ),
+    page!(
+        "AL061",
+        "a consumed parameter that nothing feeds",
+        "The called operation could take a parameter, and no exposed operation or tool gives it a value: callers can't, and it is \
+         never sent. With `with`, only what is listed there is sent.",
+        "Add it under `with` where the operation is exposed, or remove it.",
+    ),
+    page!(
+        "AL062",
+        "an input that feeds nothing",
+        "Callers are asked for a value that goes nowhere. Agents fill it with care, and it is left out without a word.",
+        "Use it under `with`, or remove it.",
+    ),
+    page!(
+        "AL063",
+        "a path variable that no parameter declares",
+        "It is taken for required text, without a description: neither people nor agents are told what it is.",
+        "Declare it under `inputParameters` with `in: path`, a type and a description.",
+    ),
+    page!(
+        "AL064",
+        "a tool without a description",
+        "Neither the tool nor the operation that it calls says what it does. An agent chooses among tools by their descriptions, \
+         and gets the method and path of the API instead.",
+        "Add a `description`: what it does, when to use it and when not.",
+    ),
+    page!(
+        "AL065",
+        "a name that is too long for some clients",
+        "MCP allows names of 128 characters. Clients hand them on to models, and the function calling of OpenAI's and Anthropic's APIs \
+         takes 64; such a tool is cut, refused or left out there.",
+        "Choose a name of at most 64 characters, less if clients put the server's name before it.",
+    ),
+    page!(
+        "AL066",
+        "names that differ in case alone",
+        "Two tools have names that are the same but for capitals. Models and people mix them up, and some clients take them for one.",
+        "Rename one of them.",
+    ),
+    page!(
+        "AL070",
         "steps that need each other's results",
         "Each step of a flow is carried out once it has the results that it refers to. These wait for each other, so none could ever begin.",
         "Take one of the references out; a step may refer to what needs nothing of it.",

@@ -51,6 +51,7 @@ pub fn collect(subject: &Subject, feeds: &[Feed], report: &Report) -> Inputs {
         None => Vec::new(),
     };
     check_references(subject, feeds, report);
+    note_uses(subject, feeds, report);
     derive(subject, feeds, &mut inputs);
     if let Some(route) = route_of(subject) {
         name_variables(route, &mut inputs, report);
@@ -160,6 +161,13 @@ fn check_references(subject: &Subject, feeds: &[Feed], report: &Report) {
                 .did_you_mean(name, declared.iter().copied());
         }
     }
+}
+
+/// Notes which of the declared inputs feed a parameter.
+fn note_uses(subject: &Subject, feeds: &[Feed], report: &Report) {
+    let feeds_something = |name: &str| feeds.iter().any(|feed| inputs_of(&feed.value).contains(&name));
+    let declared = subject.inputs().into_iter().flatten().map(|input| &input.name);
+    declared.filter(|name| feeds_something(&name.value)).for_each(|name| report.uses(&name.at));
 }
 
 /// Finds the input of each variable of the exposed path.

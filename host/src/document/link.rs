@@ -145,6 +145,7 @@ fn feed<'a>(call: &'a model::Call, subject: &Subject, document: &'a Document, re
 
 impl Fed<'_> {
     fn check(&self, subject: &Subject, report: &Report) {
+        self.feeds.iter().for_each(|feed| report.uses(&feed.parameter.name.at));
         check_constants(&self.feeds, report);
         check_required(subject, self.call, self.called.consumed, &self.feeds, report);
     }
@@ -162,8 +163,9 @@ fn find_called<'a>(call: &Placed<String>, document: &'a Document, report: &Repor
         Some(Called { consumes, consumed })
     };
     let found = document.consumes.iter().find_map(find_in);
-    if found.is_none() {
-        report_unknown_call(call, document, report);
+    match &found {
+        Some(called) => report.uses(&called.consumed.name.at),
+        None => report_unknown_call(call, document, report),
     }
     found
 }

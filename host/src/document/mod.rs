@@ -2,8 +2,9 @@
 //!
 //! Pure: text in, values out. No files, no network, no environment; secrets are names here, never values.
 //!
-//! `tree` reads YAML, `shape` and `imports` make one document of one shape of it, `read` lowers it into the `model`, `link` follows the references of each exposed thing, `assemble`
-//! makes the plan. Each reports what is wrong and goes on, so that one pass finds everything.
+//! `tree` reads YAML, `shape` and `imports` make one document of one shape of it, `read` lowers it into the `model`, `link` follows the references
+//! of each exposed thing, `assemble` makes the plan, `lint` looks for what is legal and probably wrong. Each reports what is wrong and goes on, so
+//! that one pass finds everything.
 
 pub mod plan;
 
@@ -18,6 +19,7 @@ mod inputs;
 mod json_text;
 mod jsonpath;
 mod link;
+mod lint;
 mod migrate;
 mod model;
 mod names;
@@ -45,7 +47,10 @@ pub(crate) use report::nearest;
 pub use tree::MAX_SOURCE_BYTES;
 
 use plan::Plan;
-use report::Report;
+use report::{Lints, Report};
+
+/// The JSON Schema (2020-12) of the documents that are taken, for editors. More is wrong with a document than it can say.
+pub const SCHEMA: &str = include_str!("schema.json");
 
 use crate::contract::Origins;
 
@@ -78,7 +83,16 @@ pub fn compile(source: &str, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
 
 /// Compiles a document with the texts of the files that [`wanted`] names.
 pub fn compile_with(source: &str, files: &Files, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
-    let report = Report::default();
+    compile_reporting(Lints::Silent, source, files, mode)
+}
+
+/// The same for the document's author, who is also told what is legal and probably wrong.
+pub fn check(source: &str, files: &Files, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_reporting(Lints::Reported, source, files, mode)
+}
+
+fn compile_reporting(lints: Lints, source: &str, files: &Files, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
+    let report = Report::with(lints);
     let made = make_plan(source, files, &report);
     let mut diagnostics = report.into_diagnostics();
     match (made, mode) {
@@ -127,5 +141,6 @@ fn make_plan(source: &str, files: &Files, report: &Report) -> Option<(Plan, Orig
     let exposures = document.exposures.iter();
     let offers: Vec<_> = exposures.filter_map(|exposure| link::link(exposure, &document, report)).collect();
     let handovers = forward::link(&document, report);
+    lint::lint(&document, &offers, report);
     (!report.has_errors()).then(|| (assemble::assemble(&document, &offers, &handovers), document.secrets.origins()))
 }

@@ -3,6 +3,7 @@
 //! Shared by reference, so that reading can go on after a problem and report all of them in one pass.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use super::diagnostic::{Code, Diagnostic, Severity};
 use super::tree::Place;
@@ -16,6 +17,19 @@ const MAX_TEXT: usize = 400;
 #[derive(Debug, Default)]
 pub struct Report {
     found: RefCell<Found>,
+    lints: Lints,
+    /// Where the names stand that something refers to.
+    used: RefCell<HashSet<(usize, usize)>>,
+}
+
+/// Whether what is legal and probably wrong is reported as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lints {
+    /// It isn't: whoever serves the document can't change it.
+    #[default]
+    Silent,
+    /// To its author it is.
+    Reported,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +47,29 @@ pub struct Reported<'a> {
 }
 
 impl Report {
+    /// A report with or without lints.
+    pub fn with(lints: Lints) -> Self {
+        Self { lints, ..Self::default() }
+    }
+
+    /// Reports something that is legal and probably wrong.
+    pub fn lint(&self, code: Code, at: &Place, message: impl Into<String>) -> Reported<'_> {
+        match self.lints {
+            Lints::Silent => Reported { report: self, index: None },
+            Lints::Reported => self.warning(code, at, message),
+        }
+    }
+
+    /// Notes that something refers to what has its name there.
+    pub fn uses(&self, name: &Place) {
+        self.used.borrow_mut().insert((name.line, name.column));
+    }
+
+    /// Whether something refers to what has its name there.
+    pub fn is_used(&self, name: &Place) -> bool {
+        self.used.borrow().contains(&(name.line, name.column))
+    }
+
     /// Reports something that makes the document unusable.
     pub fn error(&self, code: Code, at: &Place, message: impl Into<String>) -> Reported<'_> {
         self.push(code, Severity::Error, at, message.into())
@@ -67,7 +104,10 @@ impl Report {
 
     /// Everything found, in the order of the source, each problem once; the document comes first, then the files that it imports from.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        let has_errors = self.has_errors();
         let mut found = self.found.into_inner().diagnostics;
+        // What is used is only known of a document that is right.
+        found.retain(|diagnostic| !(has_errors && diagnostic.code.is_lint()));
         found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         found.dedup();
         found

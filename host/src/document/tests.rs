@@ -8,11 +8,13 @@ mod flows;
 mod forward;
 mod imports;
 mod inputs;
+mod lints;
 mod migrate;
 mod operations;
 mod reading;
 mod references;
 mod request;
+mod schema;
 mod shapes;
 
 use super::plan::{Action, Plan, Request};

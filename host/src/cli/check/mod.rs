@@ -84,12 +84,12 @@ async fn look_at(path: &Path, mode: Mode) -> Result<Checked, CliError> {
         Ok(Source::Document { text, files }) => (text, files),
         Ok(Source::Shared(text)) => (text, Files::new()),
     };
-    let (diagnostics, outcome) = of_document(&text, &files, mode);
+    let (diagnostics, outcome) = outcome_of(document::check(&text, &files, mode));
     Ok(Checked { file, plugin, text, files, diagnostics, outcome })
 }
 
-fn of_document(text: &str, files: &Files, mode: Mode) -> (Vec<Diagnostic>, Outcome) {
-    let mut diagnostics = match document::compile_with(text, files, mode) {
+fn outcome_of(compiled: Result<Compiled, Vec<Diagnostic>>) -> (Vec<Diagnostic>, Outcome) {
+    let mut diagnostics = match compiled {
         Ok(Compiled { plan, origins, warnings }) => return (warnings, Outcome::Usable(plan.description, origins)),
         Err(diagnostics) => diagnostics,
     };
@@ -111,7 +111,7 @@ pub(super) fn document(file: &Path, source: &Source) -> Result<(), CliError> {
     let Source::Document { text, files } = source else {
         return Ok(());
     };
-    let (diagnostics, outcome) = of_document(text, files, Mode::Tolerant);
+    let (diagnostics, outcome) = outcome_of(document::compile_with(text, files, Mode::Tolerant));
     for diagnostic in &diagnostics {
         human::print_diagnostic(diagnostic, file, text, files);
     }

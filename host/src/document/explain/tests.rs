@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use super::{PAGES, Page};
-use crate::document::{Mode, compile};
+use crate::document::{Files, Mode, check};
 
 /// The codes that `Code::as_str` gives. Read from the source, so that one that is added can't be forgotten here.
 fn codes() -> BTreeSet<String> {
@@ -40,7 +40,7 @@ fn every_code_has_a_page_and_a_case() {
 fn what_is_said_about_each_case_is_checked_in() {
     let mut wrong = Vec::new();
     for Page { code, example, .. } in PAGES {
-        let found = match compile(example, Mode::Tolerant) {
+        let found = match check(example, &Files::new(), Mode::Tolerant) {
             Ok(compiled) => compiled.warnings,
             Err(diagnostics) => diagnostics,
         };

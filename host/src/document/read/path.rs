@@ -81,6 +81,11 @@ fn find_parameter(variable: &str, at: &Place, parameters: &mut Vec<Parameter>, r
                 report.duplicate(Code::DuplicateName, &other.name.at, &what, at);
                 return None;
             }
+            report
+                .lint(Code::UndeclaredVariable, at, format!("path variable is declared by no parameter: {variable}"))
+                .hint(format!(
+                    "add `{variable}` with `in: path` under `inputParameters`, with a type and a description"
+                ));
             parameters.push(undeclared(variable, at));
             Some(variable.to_owned())
         }

@@ -350,8 +350,8 @@ fn mistakes_in_steps() {
 #[test]
 fn steps_that_wait_for_each_other() {
     let get = "with: {imo: \"{{imo}}\"}";
-    check(&[(get, "with: {imo: $.find-crew.id}")], &["error AL060 35:34 @steps[0].name"]);
-    check(&[(get, "with: {imo: '{{get-ship.id}}'}")], &["error AL060 35:34 @steps[0].name"]);
+    check(&[(get, "with: {imo: $.find-crew.id}")], &["error AL070 35:34 @steps[0].name"]);
+    check(&[(get, "with: {imo: '{{get-ship.id}}'}")], &["error AL070 35:34 @steps[0].name"]);
     let diagnostics = errors(&changed(&[(get, "with: {imo: $.find-crew.id}")]));
     assert_eq!(diagnostics[0].message, "steps wait for each other: get-ship, find-crew");
 }

@@ -1,0 +1,64 @@
+//! What is legal and probably wrong: told to whoever checks a document, never to whoever serves it.
+
+use super::super::{Files, check as checked};
+use super::*;
+
+/// What is said when the document is checked, in short.
+fn lints(source: &str) -> Vec<String> {
+    let found = match checked(source, &Files::new(), Mode::Tolerant) {
+        Ok(compiled) => compiled.warnings,
+        Err(diagnostics) => diagnostics,
+    };
+    found.iter().map(short).collect()
+}
+
+#[test]
+fn each_is_told_when_a_document_is_checked() {
+    let put = "            - method: PUT\n              call: users.put\n";
+    let declared = "inputParameters: [{name: orgId, in: path}, {name: id, in: path}, {name: fields}, {name: why}]\n";
+    let long = format!("name: {}\n          description", "x".repeat(65));
+    let twice = "        - name: User-Get\n          description: d\n          call: users.get\n";
+    for (from, to, expected) in [
+        (put, "", "warning AL060 25:21 capability.consumes[0].resources[0].operations[1].name"),
+        (
+            "{name: id, in: path}",
+            "{name: id, in: path}\n                - {name: page, in: query}",
+            "warning AL061 24:26 capability.consumes[0].resources[0].operations[0].inputParameters[2].name",
+        ),
+        (
+            "call: users.get\n",
+            &format!("{declared}              call: users.get\n"),
+            "warning AL062 38:103 @get.inputParameters[3].name",
+        ),
+        (
+            "name: user-get\n          description: Get one user of an organization",
+            "name: user-get",
+            "warning AL064 45:17 capability.exposes[1].tools[0].name",
+        ),
+        ("name: user-get\n          description", &long, "warning AL065 45:17 capability.exposes[1].tools[0].name"),
+        (
+            "        - name: user-get",
+            &format!("{twice}        - name: user-get"),
+            "warning AL066 48:17 capability.exposes[1].tools[1].name",
+        ),
+    ] {
+        let source = changed(&[(from, to)]);
+        let own: Vec<String> = lints(&source).into_iter().filter(|it| !it.contains("AL063")).collect();
+        assert_eq!(own, [expected.replace("@get", GET)], "{to}");
+        assert_eq!(diagnose(&source, Mode::Strict), [""; 0], "who serves it isn't told: {to}");
+    }
+}
+
+#[test]
+fn a_variable_of_a_path_wants_a_declaration() {
+    // `put` leaves `id` to what is supposed of it.
+    assert_eq!(lints(BASE), ["warning AL063 17:17 capability.consumes[0].resources[0].path"]);
+    let strict = checked(BASE, &Files::new(), Mode::Strict).expect_err("a strict check takes warnings for errors");
+    assert_eq!(strict.len(), 1);
+}
+
+#[test]
+fn a_document_with_errors_is_not_linted() {
+    let source = changed(&[("call: users.put", "call: users.putt"), ("baseUri: https", "baseUri: ftp")]);
+    assert!(lints(&source).iter().all(|it| it.starts_with("error")), "{:?}", lints(&source));
+}
