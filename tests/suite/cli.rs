@@ -88,7 +88,23 @@ async fn help_shows_examples_for_every_verb() {
     let shell = Shell::new();
     let help = shell.run(&["--help"]).await;
     help.check(0, &["Usage: airlock", "Examples:", "airlock demo"], &[]);
-    for verb in ["serve", "demo", "build", "check", "call", "mcp", "migrate", "key", "completions"] {
+    let verbs = [
+        "serve",
+        "demo",
+        "build",
+        "check",
+        "explain",
+        "schema",
+        "new",
+        "inspect",
+        "test",
+        "call",
+        "mcp",
+        "migrate",
+        "key",
+        "completions",
+    ];
+    for verb in verbs {
         assert!(help.out.contains(verb), "{verb}");
         shell.run(&[verb, "--help"]).await.check(
             0,

@@ -5,12 +5,17 @@ mod call;
 mod check;
 mod demo;
 mod explain;
+mod inspect;
 mod key;
 mod log;
 mod mcp;
 mod migrate;
+mod new;
+mod schema;
 mod serve;
+mod stand_in;
 mod terminal;
+mod test;
 
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -84,12 +89,52 @@ enum Verb {
   airlock explain
   airlock explain AL004")]
     Explain(explain::Args),
-    /// Call one operation of a document or component
+    /// Print the JSON Schema of documents, for editors
     #[command(after_help = "Examples:
+  airlock schema > airlock.schema.json
+
+The first line of a document tells an editor with the YAML language server where it is:
+  # yaml-language-server: $schema=./airlock.schema.json")]
+    Schema,
+    /// Begin a document, or a provider in Rust, that works as it is and says what to change
+    #[command(after_help = "Examples:
+  airlock new weather
+  airlock new weather --rust
+  airlock new weather --rust --sdk ../airlock/plugins/sdk")]
+    New(new::Args),
+    /// Show what a document or component is made of: its world, operations with schemas, needs, size and hash
+    #[command(after_help = "Examples:
+  airlock inspect m3ter-orgusers.yaml
+  airlock inspect m3ter-orgusers.wasm --json")]
+    Inspect(inspect::Args),
+    /// Call one operation of a document, a component, or a host that is running
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Examples:
   airlock call m3ter-orgusers.yaml listorgusers --arg orgId=3c9f1d52 --arg pageSize=10
   airlock call m3ter-orgusers.yaml putorguser --input '{\"orgId\": \"o\", \"id\": \"u\", \"body\": {\"version\": 1}}'
-  airlock call m3ter-orgusers.yaml adminresendtemppass --arg orgId=o --arg id=u --yes")]
+  airlock call m3ter-orgusers.yaml adminresendtemppass --arg orgId=o --arg id=u --yes
+  airlock call m3ter-orgusers.yaml listorgusers --arg orgId=o --dry-run
+  airlock call --url http://127.0.0.1:8080 metal-users.findusers --arg per_page=2 --json"
+    )]
     Call(Call),
+    /// Replay recorded examples of documents and components, without a network
+    #[command(after_help = "Examples:
+  airlock test weather.yaml                        its examples are in weather.tests.yaml
+  airlock test plugins.d
+
+An example (what it doesn't say isn't compared):
+  - name: a forecast for two days
+    operation: getforecast
+    input: { city: paris, days: 2 }
+    request:
+      method: GET
+      url: https://api.weather.example/v1/forecast/paris?days=2
+      headers: { X-Api-Key: •••• }
+    answer: { status: 200, body: { sky: clear } }
+    status: 200
+    result: { sky: clear }")]
+    Test(test::Args),
     /// Serve documents and components over MCP on standard input and output, to the client that starts it
     #[command(after_help = "Examples:
   airlock mcp --config /etc/airlock/airlock.toml /srv/plugins
@@ -184,8 +229,9 @@ struct Check {
 #[derive(Debug, Args)]
 struct Call {
     /// The document or component
-    file: PathBuf,
-    /// The operation, or the name of its tool
+    #[arg(required_unless_present = "url", conflicts_with = "url")]
+    file: Option<PathBuf>,
+    /// The operation, or the name of its tool; of a running host, `<plugin>.<operation>` where several plugins have one
     operation: String,
     /// An input; may be repeated, and repeated names make an array
     #[arg(long = "arg", value_name = "NAME=VALUE")]
@@ -197,8 +243,20 @@ struct Call {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Agree to the call, where the grant wants somebody to
-    #[arg(long)]
+    #[arg(long, conflicts_with = "url")]
     yes: bool,
+    /// Print the request that would be sent, secrets masked, and send nothing; without a grant, as if all were granted
+    #[arg(long, conflicts_with = "url")]
+    dry_run: bool,
+    /// Print one JSON object with the status and the answer
+    #[arg(long)]
+    json: bool,
+    /// Call a host that is running, by the address of its REST
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The file with the key to call it with; else the variable AIRLOCK_KEY
+    #[arg(long, value_name = "FILE", requires = "url")]
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +304,12 @@ pub enum CliError {
     /// The upstream answered with an error; the answer is printed already.
     #[error("the upstream answered with status {0}")]
     Upstream(u16),
+    /// A host that is running answered with an error; the answer is printed already.
+    #[error("the host answered with status {0}")]
+    Answered(u16),
+    /// A host that should be running can't be asked.
+    #[error("{0}")]
+    Remote(String),
     /// Reading or writing failed.
     #[error("{what}: {reason}")]
     Io {
@@ -264,7 +328,7 @@ impl CliError {
             Self::Checked(_) | Self::Load { .. } | Self::Io { .. } => 1,
             Self::Usage(_) | Self::Config(_) | Self::NotAgreed { .. } => 2,
             Self::Start(_) => 3,
-            Self::Call(_) | Self::Upstream(_) => 4,
+            Self::Call(_) | Self::Upstream(_) | Self::Answered(_) | Self::Remote(_) => 4,
         })
     }
 
@@ -286,6 +350,11 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         }
         Verb::Key(Key::New { name }) => return key::new(name),
         Verb::Explain(args) => return explain::run(args),
+        Verb::New(args) => return new::run(args),
+        Verb::Schema => {
+            schema::run();
+            return Ok(());
+        }
         _ => {}
     }
     log::start(&cli.log, log::default_filter(&cli.verb))?;
@@ -298,8 +367,12 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             Verb::Check(args) => check::run(args).await,
             Verb::Migrate(args) => migrate::run(args),
             Verb::Call(args) => call::run(args).await,
+            Verb::Inspect(args) => inspect::run(args).await,
+            Verb::Test(args) => test::run(args).await,
             Verb::Mcp(args) => mcp::run(args).await,
-            Verb::Completions { .. } | Verb::Key(_) | Verb::Explain(_) => unreachable!("done above"),
+            Verb::Completions { .. } | Verb::Key(_) | Verb::Explain(_) | Verb::New(_) | Verb::Schema => {
+                unreachable!("done above")
+            }
         }
     });
     // A thread may wait for standard input, which only the other end can make it stop.

@@ -14,7 +14,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 pub use self::{
     agreements::{Agreements, BadTicket},
-    check::{ContractFault, inspect},
+    check::{ContractFault, World, inspect},
     files::Imported,
     plugin::{Permit, Plugin},
 };

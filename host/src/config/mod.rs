@@ -7,6 +7,7 @@
 mod callers;
 mod confirm;
 mod grant;
+mod key;
 mod mcp;
 mod outbound;
 
@@ -21,7 +22,7 @@ use std::{
 
 use serde::Deserialize;
 
-pub use self::callers::caller_name;
+pub use self::{callers::caller_name, key::caller_key};
 use self::{
     callers::{RawCaller, RawIssuer},
     grant::{RawGrant, RawStored},

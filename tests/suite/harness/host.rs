@@ -165,6 +165,11 @@ impl TestHost {
         format!("http://{}{path}", self.host.mcp)
     }
 
+    /// The URL of a path of the REST door.
+    pub fn rest_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.host.rest)
+    }
+
     /// An MCP client for the tools of all plugins.
     pub fn mcp(&self) -> Mcp {
         self.mcp_at("/mcp")
