@@ -26,7 +26,10 @@ pub mod properties;
 mod tests;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub(crate) use read::may_send_header;
 pub(crate) use report::nearest;
+pub(crate) use tree::MAX_SOURCE_BYTES;
+pub(crate) use uri::{BaseUri, PathTemplate};
 
 use plan::Plan;
 use report::Report;

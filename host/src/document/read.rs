@@ -12,6 +12,8 @@ mod path;
 mod schema;
 mod secret;
 
+pub(crate) use authentication::may_send_header;
+
 use super::diagnostic::Code;
 use super::fields::{Fields, text_of};
 use super::model::{Document, Secrets};
