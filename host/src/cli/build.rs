@@ -1,8 +1,8 @@
 //! `airlock build`: a document becomes a component that any Airlock can load.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use super::{Build, CliError, check};
+use super::{Build, CliError, check, write};
 use crate::component::{Loader, Source};
 
 pub(super) async fn run(args: Build) -> Result<(), CliError> {
@@ -17,13 +17,4 @@ pub(super) async fn run(args: Build) -> Result<(), CliError> {
     write(&output, &wasm)?;
     println!("{}: {} bytes", output.display(), wasm.len());
     Ok(())
-}
-
-/// Whole or not at all: a host may be watching the folder.
-fn write(output: &PathBuf, wasm: &[u8]) -> Result<(), CliError> {
-    let failed = |e| CliError::io(output.display(), e);
-    let mut unfinished = output.clone().into_os_string();
-    unfinished.push(".tmp");
-    fs::write(&unfinished, wasm).map_err(failed)?;
-    fs::rename(&unfinished, output).map_err(failed)
 }
