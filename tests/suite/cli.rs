@@ -88,7 +88,7 @@ async fn help_shows_examples_for_every_verb() {
     let shell = Shell::new();
     let help = shell.run(&["--help"]).await;
     help.check(0, &["Usage: airlock", "Examples:", "airlock demo"], &[]);
-    for verb in ["serve", "demo", "build", "check", "call", "mcp", "key", "completions"] {
+    for verb in ["serve", "demo", "build", "check", "call", "mcp", "import", "export", "key", "completions"] {
         assert!(help.out.contains(verb), "{verb}");
         shell.run(&[verb, "--help"]).await.check(
             0,

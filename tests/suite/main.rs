@@ -19,6 +19,7 @@ mod egress;
 mod hostile;
 mod hot_load;
 mod http2;
+mod import;
 mod inbound;
 mod long_results;
 mod neighbour;
