@@ -138,7 +138,7 @@ fn namespace(source: &Source, options: &Options) -> Result<String, ImportError> 
         let named = names::kebab(source.title()).unwrap_or_else(|| "api".to_owned());
         return Ok(if is_reserved(&format!("/{named}")) { format!("{named}-api") } else { named });
     };
-    match is_name(wanted) && !is_reserved(&format!("/{wanted}")) && wanted.len() <= names::MAX_LENGTH {
+    match is_name(wanted) && !is_reserved(&format!("/{wanted}")) {
         true => Ok(wanted.clone()),
         false => Err(ImportError::Namespace(wanted.clone())),
     }

@@ -7,7 +7,7 @@ use super::*;
 /// Many operations, each with schemas that share what lies deep below them: 1.5 MB.
 fn large() -> Value {
     const SCHEMAS: usize = 1_000;
-    const OPERATIONS: usize = 600;
+    const OPERATIONS: usize = 400;
     let mut schemas = serde_json::Map::new();
     for index in 0..SCHEMAS {
         let mut properties = serde_json::Map::new();
@@ -45,7 +45,7 @@ fn a_large_description_becomes_a_document_within_the_limits() {
     assert!(described.to_string().len() > 1_500_000, "{}", described.to_string().len());
     let (document, notes) = import(&described, &Options::default());
     let resources = document["capability"]["consumes"][0]["resources"].as_array().unwrap();
-    assert_eq!(resources.len(), 600);
+    assert_eq!(resources.len(), 400);
     let written: Vec<usize> =
         resources.iter().map(|it| it["operations"][0]["outputSchema"].to_string().len()).collect();
     // Each has its share, and none more.
@@ -57,14 +57,15 @@ fn a_large_description_becomes_a_document_within_the_limits() {
     );
     assert!(document.to_string().len() < 4 << 20);
     let cut = notes.iter().filter(|it| it.contains("schema is large")).count();
-    assert_eq!((cut, notes.len()), (1_200, 1_200), "{:?}", notes.first());
+    let circles = notes.iter().filter(|it| it.contains("refers to itself")).count();
+    assert_eq!((cut, cut + circles), (800, notes.len()), "{:?}", notes.first());
 }
 
 #[test]
 fn what_does_not_fit_into_one_document_says_what_to_do() {
     let mut described = large();
     let paths = described["paths"].as_object_mut().unwrap();
-    for index in 0..1_500 {
+    for index in 0..1_700 {
         paths.insert(format!("/more{index}"), json!({"get": {}}));
     }
     let told = openapi(&described.to_string(), &Options::default()).unwrap_err().to_string();
@@ -73,5 +74,5 @@ fn what_does_not_fit_into_one_document_says_what_to_do() {
         "too much for one document: 2100 operations; expected at most 2000; choose with --tag, --path or --operation"
     );
     let some = Options { paths: vec!["/more*".to_owned()], ..Options::default() };
-    assert_eq!(openapi(&described.to_string(), &some).unwrap().operations, 1_500);
+    assert_eq!(openapi(&described.to_string(), &some).unwrap().operations, 1_700);
 }
