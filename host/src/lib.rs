@@ -18,6 +18,7 @@ pub mod document;
 pub mod egress;
 pub mod failure;
 pub mod grant;
+pub mod import;
 pub mod invoke;
 mod json;
 pub mod listen;

@@ -100,6 +100,8 @@ async fn help_shows_examples_for_every_verb() {
         "test",
         "call",
         "mcp",
+        "import",
+        "export",
         "migrate",
         "key",
         "completions",

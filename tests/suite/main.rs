@@ -26,6 +26,7 @@ mod generated;
 mod hostile;
 mod hot_load;
 mod http2;
+mod import;
 mod imports;
 mod inbound;
 mod kept_code;

@@ -18,7 +18,7 @@ fn folder_of_originals() -> PathBuf {
 
 /// Loads the documents into one host, calls each operation over each door, and compares what the upstream has seen with what the
 /// model expects. Gives the number of calls.
-async fn check_all(documents: Vec<(String, String)>) -> usize {
+pub async fn check_all(documents: Vec<(String, String)>) -> usize {
     // What every promised schema of a result allows.
     let upstream = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"id": "any"}))).await;
     let to = upstream.url();

@@ -1,8 +1,8 @@
 //! `airlock build`: a document becomes a component that any Airlock can load.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use super::{Build, CliError, check, terminal};
+use super::{Build, CliError, check, terminal, write};
 use crate::component::{Loader, Source};
 
 pub(super) async fn run(args: Build) -> Result<(), CliError> {
@@ -17,13 +17,4 @@ pub(super) async fn run(args: Build) -> Result<(), CliError> {
     write(&output, &wasm)?;
     terminal::say(format_args!("{}: {} bytes", output.display(), wasm.len()));
     Ok(())
-}
-
-/// Whole or not at all: a host may be watching the folder.
-pub(super) fn write(output: &PathBuf, contents: &[u8]) -> Result<(), CliError> {
-    let failed = |e| CliError::io(output.display(), e);
-    let mut unfinished = output.clone().into_os_string();
-    unfinished.push(".tmp");
-    fs::write(&unfinished, contents).map_err(failed)?;
-    fs::rename(&unfinished, output).map_err(failed)
 }

@@ -1,6 +1,6 @@
 //! `airlock migrate`: a document in the newest shape of the format, its comments and everything else as they were.
 
-use super::{CliError, Migrate, build, check, terminal};
+use super::{CliError, Migrate, check, terminal, write};
 use crate::{
     component::Source,
     document::{self, Files, Migrated},
@@ -26,7 +26,7 @@ pub(super) fn run(args: Migrate) -> Result<(), CliError> {
         terminal::complain(format_args!("{name}:{line}: stays a list: {reason}"));
     }
     match args.output {
-        Some(output) => build::write(&output, text.as_bytes()),
+        Some(output) => write(&output, text.as_bytes()),
         None => {
             terminal::say(text.trim_end());
             Ok(())

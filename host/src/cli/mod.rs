@@ -5,6 +5,8 @@ mod call;
 mod check;
 mod demo;
 mod explain;
+mod export;
+mod import;
 mod inspect;
 mod key;
 mod log;
@@ -17,7 +19,13 @@ mod stand_in;
 mod terminal;
 mod test;
 
-use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -43,6 +51,7 @@ use crate::{
   airlock serve --config airlock.toml              serve the plugins of a folder
   airlock mcp --config airlock.toml capability.yaml
   airlock call capability.yaml listusers --arg page=2
+  airlock import openapi petstore.yaml -o petstore.capability.yaml
   airlock completions bash > /etc/bash_completion.d/airlock"
 )]
 pub struct Cli {
@@ -140,6 +149,20 @@ An example (what it doesn't say isn't compared):
   airlock mcp --config /etc/airlock/airlock.toml /srv/plugins
   airlock mcp --config ~/airlock.toml ~/m3ter-orgusers.yaml ~/metal-users.yaml")]
     Mcp(Mcp),
+    /// Make a capability document of another description of an API
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  airlock import openapi petstore.yaml -o petstore.capability.yaml"
+    )]
+    Import(Import),
+    /// Write a capability as another description
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  airlock export openapi m3ter-orgusers.yaml -o openapi.json"
+    )]
+    Export(Export),
     /// Make keys for callers
     #[command(
         subcommand,
@@ -167,6 +190,60 @@ enum Key {
         /// The caller's name: what the log calls it
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// From OpenAPI 3.0, 3.1 or Swagger 2.0, in YAML or JSON; what can't be carried over is said on standard error
+    #[command(after_help = "Examples:
+  airlock import openapi petstore.yaml -o plugins.d/petstore.yaml
+  airlock import openapi https://api.example.com/openapi.json --namespace example > example.yaml
+  airlock import openapi github.json --tag issues --path '/repos/**' -o issues.yaml
+  airlock import openapi petstore.yaml --operation findPets --operation getPetById --server https://pets.example.com/v1")]
+    Openapi(ImportOpenapi),
+}
+
+#[derive(Debug, Subcommand)]
+enum Export {
+    /// As OpenAPI 3.1: the document that a host serves for this plugin
+    #[command(after_help = "Examples:
+  airlock export openapi m3ter-orgusers.yaml
+  airlock export openapi plugins.d/m3ter-orgusers.wasm -o openapi.json")]
+    Openapi(ExportOpenapi),
+}
+
+#[derive(Debug, Args)]
+struct ImportOpenapi {
+    /// The description: a file, or an address with http or https
+    #[arg(value_name = "FILE|URL")]
+    source: String,
+    /// The document to write; standard output where none is named
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What the API is called in the document and in paths; its title where nothing is said
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Where the API is, instead of what the description says
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Only operations with this tag; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only operations at these paths, `*` for anything within a segment and `**` for anything; may be repeated
+    #[arg(long = "path", value_name = "GLOB")]
+    paths: Vec<String>,
+    /// Only the operation with this id; may be repeated
+    #[arg(long = "operation", value_name = "ID")]
+    operations: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ExportOpenapi {
+    /// The document or component; its name is the plugin's
+    file: PathBuf,
+    /// The file to write; standard output where none is named
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -370,6 +447,8 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             Verb::Inspect(args) => inspect::run(args).await,
             Verb::Test(args) => test::run(args).await,
             Verb::Mcp(args) => mcp::run(args).await,
+            Verb::Import(Import::Openapi(args)) => import::openapi(args).await,
+            Verb::Export(Export::Openapi(args)) => export::openapi(args).await,
             Verb::Completions { .. } | Verb::Key(_) | Verb::Explain(_) | Verb::New(_) | Verb::Schema => {
                 unreachable!("done above")
             }
@@ -403,8 +482,25 @@ impl Addresses {
     }
 }
 
+/// Writes what a command has made, whole or not at all: a host may be watching the folder.
+fn write(output: &Path, contents: &[u8]) -> Result<(), CliError> {
+    let failed = |e| CliError::io(output.display(), e);
+    let mut unfinished = output.to_owned().into_os_string();
+    unfinished.push(".tmp");
+    fs::write(&unfinished, contents).map_err(failed)?;
+    fs::rename(&unfinished, output).map_err(failed)
+}
+
+/// Writes a text to a file, or to standard output where none is named.
+fn write_or_print(output: Option<&Path>, text: &str) -> Result<(), CliError> {
+    match output {
+        Some(output) => write(output, text.as_bytes()),
+        None => io::stdout().write_all(text.as_bytes()).map_err(|e| CliError::io("standard output", e)),
+    }
+}
+
 /// A plugin's name: the stem of its file.
-fn plugin_name(file: &std::path::Path) -> String {
+fn plugin_name(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()
 }

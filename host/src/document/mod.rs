@@ -42,9 +42,11 @@ pub use diagnostic::{Code, Diagnostic, Severity};
 pub use explain::{PAGES, Page};
 pub use imports::Files;
 pub use migrate::{Migrated, migrate};
+pub(crate) use read::may_send_header;
 pub use render::Palette;
 pub(crate) use report::nearest;
 pub use tree::MAX_SOURCE_BYTES;
+pub(crate) use uri::{BaseUri, PathTemplate};
 
 use plan::Plan;
 use report::{Lints, Report};

@@ -22,6 +22,8 @@ mod schema;
 mod secret;
 mod shape;
 
+pub(crate) use authentication::may_send_header;
+
 use super::diagnostic::Code;
 use super::fields::{Fields, text_of};
 use super::model::{Document, Secrets};

@@ -38,6 +38,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 use tracing::{Instrument, Span, field};
 
+pub(crate) use self::openapi::of_description as openapi_of;
 use self::{
     documents::Documents,
     input::Source,

@@ -90,11 +90,8 @@ impl<'a> Target<'a> {
                 continue;
             };
             let parameters = list(&operation["inputParameters"]).iter();
-            let fed = parameters.filter_map(|it| Some((it, exposed["with"][text_of(&it["name"])].as_str()?)));
-            let values = fed.map(|(it, reference)| {
-                let (_, input) = reference.split_once('.').expect("door.input");
-                (it, input.to_owned(), value(it))
-            });
+            let fed = parameters.filter_map(|it| Some((it, input(exposed, &text_of(&it["name"]))?)));
+            let values = fed.map(|(it, input)| (it, input, value(it)));
             let values = values.collect();
             return Self { consumed, prefix, path: text_of(&resource["path"]), operation, values };
         }
@@ -131,6 +128,15 @@ impl<'a> Target<'a> {
             chunked: false,
         }
     }
+}
+
+/// The input that feeds a parameter: the one that `with` names, or the one of its name where there is no `with`.
+fn input(exposed: &Value, parameter: &str) -> Option<String> {
+    let Some(with) = exposed.get("with") else {
+        return Some(parameter.to_owned());
+    };
+    let (_, input) = with[parameter].as_str()?.split_once('.').expect("door.input");
+    Some(input.to_owned())
 }
 
 fn rest(consumed: &Value, prefix: &str, path: &str, exposed: &Value) -> Call {
@@ -196,8 +202,22 @@ impl Expected {
 
 /// A value of the parameter's type, with whatever an encoding could get wrong.
 fn value(parameter: &Value) -> Value {
-    let name = text_of(&parameter["name"]);
+    value_of(parameter, &text_of(&parameter["name"]))
+}
+
+/// The same for a schema of whatever has this name.
+fn value_of(parameter: &Value, name: &str) -> Value {
+    if let Some(first) = list(&parameter["enum"]).first() {
+        return first.clone();
+    }
     match parameter["type"].as_str() {
+        Some("string") if parameter["format"] == "uuid" => json!("9b2ca0d4-31a0-4d6c-9ad5-6c1d0f3a2b11"),
+        Some("string") if parameter["format"] == "date-time" => json!("2026-11-22T18:00:00.5+01:00"),
+        Some("array") if is_particular(&parameter["items"]) => json!([value_of(&parameter["items"], name)]),
+        Some("object") if parameter["properties"].is_object() => {
+            let members = parameter["properties"].as_object().expect("members").iter();
+            members.map(|(name, schema)| (name.clone(), value_of(schema, name))).collect()
+        }
         Some("integer") => json!(7),
         Some("number") => json!(0.5),
         Some("boolean") => json!(true),
@@ -207,6 +227,11 @@ fn value(parameter: &Value) -> Value {
         }
         _ => json!(format!("{name} ä/ü?&=,+%41#;")),
     }
+}
+
+/// Whether the items of a list are something else than any text.
+fn is_particular(items: &Value) -> bool {
+    items["enum"].is_array() || items["type"].as_str().is_some_and(|kind| kind != "string")
 }
 
 fn credential(authentication: &Value) -> Option<String> {

@@ -97,11 +97,21 @@ pub fn read_header_name(name: &Placed<&str>, report: &Report) -> Option<String> 
             .expected("letters, digits and dashes, e.g. `X-Auth-Token`");
         return None;
     }
-    if CONNECTION_HEADERS.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+    if is_of_connection(&lower) {
         report
             .error(Code::InvalidHeader, &name.at, format!("header belongs to the connection: {}", name.value))
             .hint("remove it; the host sets it");
         return None;
     }
     Some(lower)
+}
+
+fn is_of_connection(lower: &str) -> bool {
+    CONNECTION_HEADERS.contains(&lower) || lower.starts_with("proxy-")
+}
+
+/// Whether a document may name this header as what a plugin sends.
+pub(crate) fn may_send_header(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    is_header_name(&lower) && !is_of_connection(&lower)
 }

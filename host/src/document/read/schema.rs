@@ -24,10 +24,11 @@ const LIST: Check =
     (|node| matches!(&node.kind, Kind::List(items) if !items.is_empty()), "a list with at least one item");
 const SCHEMA: Check = (is_schema, "a JSON Schema as a mapping");
 const SCHEMAS: Check = (is_schemas, "a mapping from names to JSON Schemas");
+const ALL: Check = (is_schema_list, "a list of JSON Schemas with at least one item");
 const ANY: Check = (|_| true, "any value");
 
 /// The keywords of JSON Schema that may stand beside a parameter's name, in the order in which they are written.
-const KEYWORDS: [(&str, Check); 21] = [
+const KEYWORDS: [(&str, Check); 24] = [
     ("enum", LIST),
     ("format", TEXT),
     ("pattern", TEXT),
@@ -46,6 +47,9 @@ const KEYWORDS: [(&str, Check); 21] = [
     ("additionalProperties", SCHEMA),
     ("minProperties", COUNT),
     ("maxProperties", COUNT),
+    ("allOf", ALL),
+    ("anyOf", ALL),
+    ("oneOf", ALL),
     ("default", ANY),
     ("examples", LIST),
     ("deprecated", FLAG),
@@ -101,6 +105,10 @@ fn is_count(node: &Node) -> bool {
 
 fn is_schema(node: &Node) -> bool {
     matches!(node.kind, Kind::Mapping(_) | Kind::Bool(_))
+}
+
+fn is_schema_list(node: &Node) -> bool {
+    matches!(&node.kind, Kind::List(items) if !items.is_empty() && items.iter().all(is_schema))
 }
 
 fn is_schemas(node: &Node) -> bool {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use self::schemas::Schemas;
 use crate::{
     catalog::OperationRef,
-    contract::{Operation, Route, variable},
+    contract::{Description, Operation, Route, variable},
 };
 
 /// What a document is about.
@@ -72,6 +72,17 @@ pub(super) fn render(about: &About<'_>, operations: &[OperationRef]) -> Value {
     let plugins: BTreeMap<&str, &str> =
         operations.iter().map(|it| (it.plugin().name(), it.plugin().description().summary.as_str())).collect();
     document(about, &plugins, served)
+}
+
+/// Renders the document about a plugin of this name as a host serves it to whom it trusts, before the plugin is loaded.
+pub(crate) fn of_description(plugin: &str, description: &Description) -> Value {
+    let about = About { title: &description.title, description: &description.summary, access: Access::Open };
+    let plugins = BTreeMap::from([(plugin, description.summary.as_str())]);
+    let served = description.operations.iter().filter_map(|operation| {
+        let route = operation.route.as_ref()?;
+        Some(Entry { plugin, operation, route })
+    });
+    document(&about, &plugins, served)
 }
 
 fn document<'a>(about: &About<'_>, plugins: &BTreeMap<&str, &str>, entries: impl Iterator<Item = Entry<'a>>) -> Value {
