@@ -19,12 +19,20 @@ pub type Files = HashMap<String, Result<String, String>>;
 /// The most files that one document imports from. Real ones share two or three.
 pub const MAX_FILES: usize = 32;
 
+/// The most bytes of a path: a quarter of what Linux opens, and each of them is compared with the others.
+const MAX_PATH: usize = 1024;
+/// The most names in it: each folder on the way is watched. Real ones have one or two.
+const MAX_SEGMENTS: usize = 16;
+
 const EXPECTED_PATH: &str = "a path like `./shared/users.yaml`, in the document's folder or below it";
 
 /// The files that a document imports from, each once. What can't be a path is left out: [`resolve`] reports it.
 pub fn wanted(root: &Node) -> Vec<String> {
     let mut paths = Vec::new();
     for (part, item) in items(root) {
+        if paths.len() == MAX_FILES {
+            break;
+        }
         let path = is_import(part, item).then(|| location(item)?.as_str()).flatten();
         if let Some(Ok(path)) = path.map(relative)
             && !paths.contains(&path)
@@ -32,7 +40,6 @@ pub fn wanted(root: &Node) -> Vec<String> {
             paths.push(path);
         }
     }
-    paths.truncate(MAX_FILES);
     paths
 }
 
@@ -236,6 +243,9 @@ fn rename_inputs(node: &mut Node, own: &str, alias: &str) {
 
 /// The path of a file in the document's folder or below it, without detours; or why it can't be one.
 fn relative(text: &str) -> Result<String, &'static str> {
+    if text.len() > MAX_PATH {
+        return Err("its path has more than 1024 bytes");
+    }
     // A URI always has three slashes in front of its path, also if that is relative.
     let path = match text.strip_prefix("file://") {
         Some(path) => path.strip_prefix('/').filter(|path| path.starts_with('.')).unwrap_or(path),
@@ -255,6 +265,7 @@ fn relative(text: &str) -> Result<String, &'static str> {
             ".." => {
                 segments.pop().ok_or("it is outside of the document's folder")?;
             }
+            _ if segments.len() == MAX_SEGMENTS => return Err("its path has more than 16 names"),
             name => segments.push(name),
         }
     }
@@ -330,6 +341,12 @@ mod tests {
             "shared/",
         ] {
             assert!(relative(text).is_err(), "{text}");
+        }
+        // Neither the longest nor the deepest is too much yet.
+        for (folder, most) in [("a", MAX_SEGMENTS - 1), ("longer/..", 101)] {
+            let path = |folders: usize| format!("{}{:x<6}.yaml", format!("{folder}/").repeat(folders), "x");
+            assert!(relative(&path(most)).is_ok(), "{folder}");
+            assert!(relative(&path(most + 1)).is_err(), "{folder}");
         }
     }
 }
