@@ -5,7 +5,7 @@
 //! looked for is compiled anew, and takes its place.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, Metadata, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -160,7 +160,7 @@ fn is_mine(seen: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use std::{
-        fs::Permissions,
+        fs::{File, Permissions},
         os::unix::fs::{PermissionsExt, symlink},
         time::Duration,
     };
