@@ -84,6 +84,39 @@ fn a_file_that_is_none_of_parts_is_told_in_one_line_without_its_text() {
 }
 
 #[test]
+fn nothing_is_told_of_a_text_that_cannot_be_read() {
+    let source = importing("from: shared.yaml, import: people, as: users");
+    for other in [
+        "password: \"hunter2",
+        "password: hunter2: hunter2",
+        "hunter2\n- hunter2",
+        "{password: hunter2",
+        "password: *hunter2",
+        "password: !hunter2 hunter2: [",
+        "? [hunter2]\n: x",
+        "? {hunter2: hunter2}\n: x",
+        "password: %hunter2\n%hunter2",
+        "password: .inf hunter2]",
+        "a: !!int hunter2",
+        "a: !!binary hunter2",
+        "a: !!float hunter2",
+        "a: !!bool hunter2",
+        "!!int hunter2: 1",
+        "hunter2: .inf",
+        "a: .inf",
+        "\"\\hunter2\"",
+        "<<: hunter2",
+        "a: &hunter2 [*hunter2]",
+        "-----BEGIN KEY-----\nhunter2: \nhunter2\n-----END KEY-----",
+        "--- a\n--- hunter2",
+    ] {
+        let told = with(&source, other).unwrap_err();
+        let shown = |it: &Diagnostic| format!("{it:?}{}", it.render("shared.yaml", other));
+        assert!(told.iter().all(|it| !shown(it).contains("hunter2")), "{other}: {told:?}");
+    }
+}
+
+#[test]
 fn flows_refer_to_their_own_inputs_under_another_name_too() {
     let flow = "aggregates:\n  - {namespace: own, flows: [{name: f, inputParameters: [{name: id, type: string}], call: users.get, with: \
                 {orgId: own.id, id: alias.id}}]}\n";
