@@ -113,20 +113,32 @@ async fn check_prints_the_grant_that_says_what_the_document_supposes() {
     fs::create_dir(shell.path("shared")).expect("a new folder");
     fs::write(shell.path("shared/api.yaml"), shared(1)).expect("a new file");
     let said = shell.run(&["check", "things.yaml", "shared/api.yaml"]).await;
-    let line = "secrets.API_KEY = { file = \"./secrets.json\", key = \"upstream\" }";
-    said.check(0, &["things.yaml: ok", line, "shared/api.yaml: ok, for documents to import from"], &[]);
-    // Ready to use: the host finds the value where the line says.
+    let file = shell.path("secrets.json");
+    let line = format!("secrets.API_KEY = {{ file = \"{}\", key = \"upstream\" }}", file.display());
+    said.check(0, &["things.yaml: ok", &line, "shared/api.yaml: ok, for documents to import from"], &[]);
+    // Ready to use, in whichever folder: the host finds the value where the line says.
     let upstream = Upstream::echo().await;
     let grant = said.out.split_once("airlock.toml\n").expect("a grant").1;
     let grant = grant.split("\n\n").next().expect("a grant");
     let config = format!("{grant}\nupstreams.\"{BASE}\" = \"{}\"\n", upstream.url());
-    fs::write(shell.path("airlock.toml"), config).expect("a new file");
-    shell.run(&["call", "things.yaml", "getthing"]).await.check(0, &["/versions/1/thing"], &[]);
+    fs::create_dir(shell.path("config")).expect("a new folder");
+    fs::write(shell.path("config/airlock.toml"), config).expect("a new file");
+    shell.run(&["call", "--config", "config/airlock.toml", "things.yaml", "getthing"]).await.check(
+        0,
+        &["/versions/1/thing"],
+        &[],
+    );
     assert_eq!(upstream.requests().last().expect("a request").headers["x-key"], "the-key-of-this-test");
 
     fs::write(shell.path("shared/api.yaml"), shared(1).replace("GET", "FETCH")).expect("written");
     let said = shell.run(&["check", "things.yaml"]).await;
     said.check(1, &[], &["shared/api.yaml:12:31: error[AL007]", "getthing: { method: FETCH }"]);
+    // A file that is none of parts may be anything: nothing of it is shown.
+    let leak = THINGS.replacen("binds:\n", "binds:\n  - { from: ./secrets.json, import: x }\n", 1);
+    fs::write(shell.path("leak.yaml"), leak).expect("written");
+    let said = shell.run(&["check", "leak.yaml"]).await;
+    said.check(1, &[], &["leak.yaml:4:11: error[AL050]", "no file of parts"]);
+    assert!(!said.err.contains("the-key-of-this-test"), "{}", said.err);
     fs::write(shell.path("things.yaml"), THINGS.replace("./shared/", "../shared/")).expect("written");
     shell.run(&["check", "things.yaml"]).await.check(1, &[], &["things.yaml:9:15: error[AL050]", "outside"]);
 }

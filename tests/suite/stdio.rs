@@ -244,6 +244,7 @@ async fn what_can_not_be_served_is_told_before_anything_is() {
     let shell = thing(&upstream)
         .file("broken.yaml", broken)
         .file("stranger.yaml", document("http://upstream.test", "1"))
+        .file("parts.yaml", "ikanos: 1.0.0-beta5\nbinds: [{namespace: env, keys: {KEY: KEY}}]\n")
         .file("notes.txt", "hello");
     fs::create_dir(shell.path("more")).expect("a new folder");
     fs::copy(shell.path("thing.yaml"), shell.path("more/thing.yaml")).expect("a new file");
@@ -252,6 +253,7 @@ async fn what_can_not_be_served_is_told_before_anything_is() {
         (&["none.yaml"], 1, vec!["none.yaml", "No such file"]),
         (&["notes.txt"], 1, vec!["notes.txt", "not a plugin's name"]),
         (&["thing.yaml", "broken.yaml"], 1, vec!["broken.yaml: ", "api.nothing", "1 of 2 files can't be served"]),
+        (&["parts.yaml"], 1, vec!["none of 1 files is a plugin"]),
         (&["stranger.yaml"], 1, vec!["no grant for plugin stranger", "[grants.stranger]"]),
         (&["thing.yaml", "more"], 1, vec!["thing.yaml has the same plugin name"]),
         (&["--config", "none.toml", "thing.yaml"], 2, vec!["none.toml: can't be read"]),

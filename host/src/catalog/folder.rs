@@ -22,7 +22,7 @@ use super::{
 use crate::{
     component::{Imported, LoadError, Loader, Source},
     contract::Audience,
-    document::Files,
+    document::{self, Files},
     grant::Grant,
     metrics::Metrics,
 };
@@ -161,11 +161,10 @@ impl Folder {
         }
     }
 
-    /// Files that are gone or empty: the first half of a replacement, perhaps.
+    /// Files that are gone, empty or of parts alone: the first half of a replacement, perhaps.
     fn doubtful(&self, listing: &Listing) -> BTreeSet<PathBuf> {
-        let is_empty = |contents: &io::Result<Vec<u8>>| matches!(contents, Ok(bytes) if bytes.is_empty());
-        let empty = listing.iter().filter(|(_, contents)| is_empty(contents)).map(|(path, _)| path.clone());
-        self.removed(listing).into_iter().chain(empty).collect()
+        let doubtful = listing.iter().filter(|(path, contents)| is_half(self.files().get(*path), contents));
+        self.removed(listing).into_iter().chain(doubtful.map(|(path, _)| path.clone())).collect()
     }
 
     /// Makes the catalog agree with the folder, but for the files in doubt. A change may end the reason why another file was
@@ -331,6 +330,13 @@ enum ReplaceError {
     Fault(String),
 }
 
+/// Whether a file may be half of what is to become of it. A document that serves has a capability: without one it would stop.
+fn is_half(status: Option<&FileStatus>, contents: &io::Result<Vec<u8>>) -> bool {
+    let Ok(bytes) = contents else { return false };
+    let is_shared = || std::str::from_utf8(bytes).is_ok_and(document::is_shared);
+    bytes.is_empty() || (status.is_some_and(FileStatus::is_serving) && is_shared())
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -368,4 +374,36 @@ fn hash(contents: &[u8], files: Files) -> u64 {
     hasher.write(contents);
     BTreeMap::from_iter(files).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_serves_and_seems_to_be_of_parts_is_in_doubt() {
+        let status = |state| FileStatus {
+            file: "x.yaml".to_owned(),
+            state,
+            version: String::new(),
+            generation: 0,
+            imports: BTreeSet::new(),
+        };
+        let [serving, outdated, shared] =
+            [FileState::Loaded, FileState::Outdated(String::new()), FileState::Shared].map(status);
+        let parts = "naftiko: 1.0.0-alpha2\nbinds: [{namespace: env, keys: {K: K}}]\n";
+        let whole = format!("{parts}capability: {{}}\n");
+        for (status, contents, expected) in [
+            (Some(&serving), parts, true),
+            (Some(&outdated), parts, true),
+            (Some(&shared), parts, false),
+            (None, parts, false),
+            (Some(&serving), whole.as_str(), false),
+            (None, "", true),
+        ] {
+            let state = status.map(|it| &it.state);
+            assert_eq!(is_half(status, &Ok(contents.into())), expected, "{state:?} {contents}");
+        }
+        assert!(!is_half(Some(&serving), &Err(io::Error::other("unreadable"))));
+    }
 }

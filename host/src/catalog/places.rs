@@ -54,10 +54,11 @@ impl Places {
         let folders: BTreeSet<&Path> = self.0.iter().map(Place::folder).collect();
         let first = folders.first().copied().unwrap_or(Path::new("."));
         let mut watcher = notify::recommended_watcher(on_event).map_err(|e| FolderError::new(first, &e))?;
-        for folder in folders {
+        for folder in &folders {
             watcher.watch(folder, RecursiveMode::NonRecursive).map_err(|e| FolderError::new(folder, &e))?;
         }
-        Ok(Watch { watcher, added: BTreeSet::new() })
+        let places = folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+        Ok(Watch { watcher, places, added: BTreeSet::new() })
     }
 
     /// Reads all plugin files.
@@ -84,6 +85,8 @@ impl Places {
 /// Announces changes for as long as it lives.
 pub(super) struct Watch {
     watcher: RecommendedWatcher,
+    /// Watched for good, whoever imports from there as well.
+    places: BTreeSet<PathBuf>,
     added: BTreeSet<PathBuf>,
 }
 
@@ -91,6 +94,9 @@ impl Watch {
     /// Watches these folders as well, and no others besides the places themselves. True if one of them is new; one that isn't there
     /// is told by its parent when it comes.
     pub(super) fn add(&mut self, folders: BTreeSet<PathBuf>) -> bool {
+        // One folder by two paths is watched once, and would be let go of with either.
+        let folders: BTreeSet<PathBuf> = folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+        let folders: BTreeSet<PathBuf> = folders.difference(&self.places).cloned().collect();
         for gone in self.added.difference(&folders) {
             // It may not exist any more, and then nothing is announced of it anyway.
             let _ = self.watcher.unwatch(gone);
@@ -101,10 +107,23 @@ impl Watch {
             // Again for one that is watched: it may have been replaced.
             match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => has_new |= self.added.insert(folder),
-                Err(_) => drop(self.added.remove(&folder)),
+                Err(e) => {
+                    if !is_gone(&e) {
+                        tracing::warn!("changes aren't seen of files in {}: {e}", folder.display());
+                    }
+                    self.added.remove(&folder);
+                }
             }
         }
         has_new
+    }
+}
+
+fn is_gone(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(e) => e.kind() == io::ErrorKind::NotFound,
+        _ => false,
     }
 }
 
@@ -183,6 +202,23 @@ mod tests {
         ] {
             assert_eq!(plugin_name(file), expected, "{file}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_place_stays_watched_when_nothing_is_imported_from_it_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("plugins/shared")).unwrap();
+        std::os::unix::fs::symlink("plugins", path("link")).unwrap();
+        let (events, mut changed) = mpsc::channel(1);
+        let mut watch = Places::folder(path("plugins")).watch(events).unwrap();
+        // The place itself, by other paths, and one more.
+        let imports = ["link", "plugins/shared/..", "plugins/shared"].map(path);
+        assert!(watch.add(BTreeSet::from(imports)));
+        assert_eq!(watch.added.len(), 1);
+        assert!(!watch.add(BTreeSet::from([path("gone")])));
+        fs::write(path("plugins/new.yaml"), "").unwrap();
+        changed.recv().await.unwrap();
     }
 
     #[test]

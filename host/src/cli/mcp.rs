@@ -63,7 +63,10 @@ fn refuse_failed(folder: &Folder) -> Result<(), CliError> {
         }
     }
     match failed {
-        0 => Ok(()),
+        0 if files.iter().any(|file| file.state == FileState::Loaded) => Ok(()),
+        0 => {
+            Err(CliError::Checked(format!("none of {} files is a plugin; expected one with a capability", files.len())))
+        }
         n => Err(CliError::Checked(format!("{n} of {} files can't be served", files.len()))),
     }
 }

@@ -4,10 +4,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+use rustix::fs::OFlags;
 
 use crate::document::{self, Files};
 
@@ -38,30 +41,51 @@ impl Imported {
         self.paths.iter().map(read).collect()
     }
 
-    /// The folders in which a change can concern them, the document's own left out.
+    /// The folders in which a change can concern them, the document's own left out: those on the way, and the one to which a link
+    /// leads.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
-        let above = |path: &String| {
-            let folders: Vec<_> = Path::new(path).ancestors().skip(1).map(Path::to_owned).collect();
-            folders.into_iter().filter(|folder| *folder != Path::new(""))
-        };
-        self.paths.iter().flat_map(above).map(|folder| self.folder.join(folder)).collect()
+        let above = self.paths.iter().flat_map(|path| Path::new(path).ancestors().skip(1));
+        let above = above.filter(|folder| *folder != Path::new("")).map(|folder| self.folder.join(folder));
+        let behind = self.paths.iter().filter_map(|path| {
+            let folder = self.folder.canonicalize().ok()?;
+            let behind = self.folder.join(path).canonicalize().ok()?.parent()?.to_owned();
+            (behind.starts_with(&folder) && behind != folder).then_some(behind)
+        });
+        above.chain(behind).collect()
     }
 }
 
-/// Where links lead counts, not where they are. Only regular files: a pipe would be waited for.
+/// Only regular files, and no more of one than is left.
 fn read(folder: &Path, path: &str, left: u64) -> io::Result<String> {
-    let file = folder.join(path).canonicalize()?;
-    if !file.starts_with(folder.canonicalize()?) {
-        return Err(io::Error::other("it is outside of the document's folder"));
-    }
+    let file = open(folder, path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut text = String::new();
-    File::open(file)?.take(left + 1).read_to_string(&mut text)?;
+    file.take(left + 1).read_to_string(&mut text)?;
     match text.len() as u64 > left {
         true => Err(io::Error::other(format!("all such files together have more than {MAX_BYTES} bytes"))),
         false => Ok(text),
+    }
+}
+
+/// Opens a file in the folder or below it. Where links lead counts, not where they are; and that is looked at again once the file is
+/// open, as a link could be another one by then.
+fn open(folder: &Path, path: &str) -> io::Result<File> {
+    let inside = || {
+        let file = folder.join(path).canonicalize()?;
+        match file.starts_with(folder.canonicalize()?) {
+            true => Ok(file),
+            false => Err(io::Error::other("it is outside of the document's folder")),
+        }
+    };
+    // A pipe would be waited for; and the last step is no link any more.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(inside()?)?;
+    let (opened, named) = (file.metadata()?, inside()?.metadata()?);
+    match (opened.dev(), opened.ino()) == (named.dev(), named.ino()) {
+        true => Ok(file),
+        false => Err(io::Error::other("it was replaced while it was read")),
     }
 }
 
@@ -85,12 +109,18 @@ mod tests {
         symlink("../secret.yaml", folder.join("link.yaml")).unwrap();
         symlink("..", folder.join("up")).unwrap();
         fs::create_dir(folder.join("folder.yaml")).unwrap();
+        fs::create_dir(folder.join("behind")).unwrap();
+        fs::write(folder.join("behind/c.yaml"), "c").unwrap();
+        symlink(folder.join("behind/c.yaml"), folder.join("absolute.yaml")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("pipe.yaml"), rustix::fs::Mode::RWXU).unwrap();
 
         let import = |path: &str| format!("- {{from: {path}, import: x}}\n");
         let paths = [
             "a.yaml",
             "below/b.yaml",
             "inside.yaml",
+            "absolute.yaml",
+            "pipe.yaml",
             "link.yaml",
             "up/secret.yaml",
             "folder.yaml",
@@ -106,6 +136,8 @@ mod tests {
             ("a.yaml", Ok("a")),
             ("below/b.yaml", Ok("b")),
             ("inside.yaml", Ok("b")),
+            ("absolute.yaml", Ok("c")),
+            ("pipe.yaml", Err("not a regular file")),
             ("link.yaml", Err("outside of the document's folder")),
             ("up/secret.yaml", Err("outside of the document's folder")),
             ("folder.yaml", Err("not a regular file")),
@@ -120,6 +152,8 @@ mod tests {
             }
         }
         assert_eq!(files.len(), paths.len() - 1);
-        assert_eq!(imported.folders().into_iter().collect::<Vec<_>>(), [folder.join("below"), folder.join("up")]);
+        // Where links lead is watched too, but nothing outside.
+        let folders: Vec<_> = imported.folders().into_iter().collect();
+        assert_eq!(folders, ["behind", "below", "up"].map(|name| folder.join(name)));
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// One problem of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// The kind of problem.
     pub code: Code,

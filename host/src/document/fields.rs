@@ -29,9 +29,13 @@ impl<'a> Fields<'a> {
 
     /// The entry of a key; a key without a value counts as absent.
     pub fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
+        self.written(key).filter(|entry| !matches!(entry.value.kind, Kind::Null))
+    }
+
+    /// The entry of a key, also without a value: for what mustn't be left open by mistake.
+    pub fn written(&mut self, key: &'static str) -> Option<&'a Entry> {
         self.asked.push(key);
-        let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        (!matches!(entry.value.kind, Kind::Null)).then_some(entry)
+        self.entries.iter().find(|entry| entry.key == key)
     }
 
     /// The value of a key.

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use super::diagnostic::Code;
 use super::fields::{Fields, wrong_type};
 use super::read::read_version;
-use super::report::Report;
-use super::shape::{self, PARTS, SECTIONS};
-use super::tree::{self, Kind, MAX_NODES, Node, Placed};
+use super::report::{Report, Reported};
+use super::shape::{self, PARTS};
+use super::tree::{self, Entry, Kind, MAX_NODES, MAX_TEXT_BYTES, Node, Placed, Size};
 
 /// The texts of other files, by the path that [`wanted`] gives; or why one can't be read.
 pub type Files = HashMap<String, Result<String, String>>;
@@ -19,12 +19,23 @@ pub type Files = HashMap<String, Result<String, String>>;
 /// The most files that one document imports from. Real ones share two or three.
 pub const MAX_FILES: usize = 32;
 
+/// The most bytes of a path: a quarter of what Linux opens, and each of them is compared with the others.
+const MAX_PATH: usize = 1024;
+/// The most names in it: each folder on the way is watched. Real ones have one or two.
+const MAX_SEGMENTS: usize = 16;
+
+/// What a file of parts has besides them.
+const BESIDE_PARTS: [&str; 3] = ["naftiko", "ikanos", "info"];
+
 const EXPECTED_PATH: &str = "a path like `./shared/users.yaml`, in the document's folder or below it";
 
 /// The files that a document imports from, each once. What can't be a path is left out: [`resolve`] reports it.
 pub fn wanted(root: &Node) -> Vec<String> {
     let mut paths = Vec::new();
     for (part, item) in items(root) {
+        if paths.len() == MAX_FILES {
+            break;
+        }
         let path = is_import(part, item).then(|| location(item)?.as_str()).flatten();
         if let Some(Ok(path)) = path.map(relative)
             && !paths.contains(&path)
@@ -32,13 +43,15 @@ pub fn wanted(root: &Node) -> Vec<String> {
             paths.push(path);
         }
     }
-    paths.truncate(MAX_FILES);
     paths
 }
 
-/// Whether a document has no capability and nothing but parts for others.
+/// Whether a document has nothing but parts for others. Any other key may be meant as `capability`.
 pub fn is_shared(root: &Node) -> bool {
-    root.get("capability").is_none() && PARTS.iter().any(|part| root.get(part).is_some())
+    let Kind::Mapping(entries) = &root.kind else { return false };
+    let is_part = |entry: &Entry| PARTS.contains(&entry.key.as_str());
+    entries.iter().all(|entry| is_part(entry) || BESIDE_PARTS.contains(&entry.key.as_str()))
+        && PARTS.iter().any(|part| root.get(part).is_some())
 }
 
 /// Whether an item of a part stands for one of another file. Binds have a location of their own, which isn't a document.
@@ -48,7 +61,8 @@ pub fn is_import(part: &str, item: &Node) -> bool {
 
 /// Replaces each import by what it stands for. One that can't be followed is reported and stays.
 pub fn resolve(root: &mut Node, files: &Files, report: &Report) {
-    let mut library = Library { files, report, trees: HashMap::new(), nodes: 0 };
+    let mut library =
+        Library { files, report, trees: HashMap::new(), read: Size::default(), imported: Size::default() };
     resolve_parts(root, &mut library);
     let Kind::Mapping(entries) = &mut root.kind else { return };
     for capability in entries.iter_mut().filter(|entry| entry.key == "capability") {
@@ -91,8 +105,10 @@ struct Library<'a> {
     files: &'a Files,
     report: &'a Report,
     trees: HashMap<String, Option<Node>>,
-    /// How many values were imported so far: one entry can be imported again and again.
-    nodes: usize,
+    /// How much is in the files: each of them may repeat its text by aliases.
+    read: Size,
+    /// How much was imported so far: one entry can be imported again and again.
+    imported: Size,
 }
 
 impl Library<'_> {
@@ -108,16 +124,19 @@ impl Library<'_> {
         fields.finish();
         let (from, name) = (from.or(location)?, name?);
         let path = self.open(&from)?;
-        let mut imported = self.find(part, &path, &name)?.clone();
-        self.nodes += imported.count();
-        if self.nodes > MAX_NODES {
-            self.report
-                .error(Code::Limit, &name.at, "too much is imported")
-                .expected(format!("at most {MAX_NODES} values"))
+        let found = find(self.trees.get(&path)?.as_ref()?, part, &path, &name, self.report)?;
+        // Before anything of it is copied; nor is it measured again what would be too much anyway.
+        if !self.imported.is_too_much() {
+            found.measure(&mut self.imported);
+        }
+        if self.imported.is_too_much() {
+            report_too_much("too much is imported", &name, self.report)
                 .hint("import each entry once, and split the document");
             return None;
         }
-        if let Some(alias) = alias {
+        let mut imported = found.clone();
+        // What is exposed is never referred to by its namespace, but by its inputs with it.
+        if let Some(alias) = alias.filter(|_| part != "exposes") {
             rename(&mut imported, &alias);
         }
         Some(imported)
@@ -143,7 +162,7 @@ impl Library<'_> {
         Some(path)
     }
 
-    fn read(&self, path: &str, from: &Placed<&str>) -> Option<Node> {
+    fn read(&mut self, path: &str, from: &Placed<&str>) -> Option<Node> {
         let text = match self.files.get(path) {
             Some(Ok(text)) => text,
             other => {
@@ -157,85 +176,102 @@ impl Library<'_> {
                 return None;
             }
         };
-        let mut root = tree::parse_file(path, text, self.report)?;
+        let mut root = self.parse(path, text, from)?;
         shape::unify(&mut root, self.report);
         read_version(&mut Fields::of(&root, "a file with parts of a document", self.report)?, self.report);
         Some(root)
     }
 
-    fn find(&self, part: &str, path: &str, name: &Placed<&str>) -> Option<&Node> {
-        // What can't be read at all is reported.
-        let root = self.trees.get(path)?.as_ref()?;
-        let entries: Vec<&Node> = items(root).filter(|(its, _)| *its == part).map(|(_, item)| item).collect();
-        let of_name = |entry: &Node| entry.get("namespace").and_then(Node::as_str) == Some(name.value);
-        let mut found = entries.iter().copied().filter(|entry| of_name(entry));
-        let names = entries.iter().filter_map(|entry| entry.get("namespace")?.as_str());
-        match (found.next(), found.next()) {
-            (Some(entry), None) => Some(entry),
-            (Some(one), Some(other)) => {
-                let what = format!("namespace `{}`", name.value);
-                self.report.duplicate(Code::DuplicateName, &other.at, &what, &one.at);
-                None
-            }
-            (None, _) if entries.iter().any(|entry| is_import(part, entry) && is_called(entry, name.value)) => {
+    fn parse(&mut self, path: &str, text: &str, from: &Placed<&str>) -> Option<Node> {
+        if !self.read.is_too_much() {
+            // What isn't meant for documents may hold secrets: nothing that is in it is told.
+            let told = Report::default();
+            let root = tree::parse_file(path, text, &told);
+            if root.as_ref().is_some_and(|root| !["naftiko", "ikanos"].iter().any(|key| root.get(key).is_some())) {
                 self.report
-                    .error(Code::Import, &name.at, format!("{path} imports this itself: {}", name.value))
-                    .expected("an entry that stands in the file")
-                    .hint("import it from where it stands");
-                None
+                    .error(Code::Import, &from.at, format!("file is no file of parts of a document: {}", from.value))
+                    .expected("a mapping that begins with the version of the format, e.g. `ikanos: 1.0.0-beta5`");
+                return None;
             }
-            (None, _) => {
-                self.report
-                    .error(Code::UnknownReference, &name.at, format!("{path} has no such {part}: {}", name.value))
-                    .expected(match names.clone().next() {
-                        Some(_) => format!("one of: {}", names.clone().collect::<Vec<_>>().join(", ")),
-                        None => format!("the namespace of an item of `{part}` in {path}, which has none"),
-                    })
-                    .did_you_mean(name.value, names);
-                None
+            self.report.take_over(told);
+            let root = root?;
+            root.measure(&mut self.read);
+            if !self.read.is_too_much() {
+                return Some(root);
             }
+        }
+        report_too_much("too much is in the files that are imported from", from, self.report)
+            .hint("write out or remove what aliases repeat, and split the document");
+        None
+    }
+}
+
+/// The entry of a part that has this name.
+fn find<'r>(root: &'r Node, part: &str, path: &str, name: &Placed<&str>, report: &Report) -> Option<&'r Node> {
+    let entries = || items(root).filter(|(its, _)| *its == part).map(|(_, item)| item);
+    let mut found = entries().filter(|entry| !is_import(part, entry) && called(entry, "namespace") == Some(name.value));
+    match (found.next(), found.next()) {
+        (Some(entry), None) => Some(entry),
+        (Some(one), Some(other)) => {
+            let what = format!("namespace `{}`", name.value);
+            report.duplicate(Code::DuplicateName, &other.at, &what, &one.at);
+            None
+        }
+        (None, _) if entries().any(|entry| is_import(part, entry) && is_called(entry, name.value)) => {
+            report
+                .error(Code::Import, &name.at, format!("{path} imports this itself: {}", name.value))
+                .expected("an entry that stands in the file")
+                .hint("import it from where it stands");
+            None
+        }
+        (None, _) => {
+            let own = entries().filter(|entry| !is_import(part, entry));
+            let names: Vec<&str> = own.filter_map(|entry| called(entry, "namespace")).collect();
+            report
+                .error(Code::UnknownReference, &name.at, format!("{path} has no such {part}: {}", name.value))
+                .expected(match names.is_empty() {
+                    true => format!("the namespace of an item of `{part}` in {path}, which has none"),
+                    false => format!("one of: {}", names.join(", ")),
+                })
+                .did_you_mean(name.value, names);
+            None
         }
     }
 }
 
-/// Whether an import gives this name to what it imports.
+fn report_too_much<'r>(what: &str, at: &Placed<&str>, report: &'r Report) -> Reported<'r> {
+    report
+        .error(Code::Limit, &at.at, what)
+        .expected(format!("at most {MAX_NODES} values, {MAX_TEXT_BYTES} bytes of text"))
+}
+
+/// Whether an import gives this name to what it imports, or has it beside that.
 fn is_called(import: &Node, name: &str) -> bool {
-    let called = import.get("as").or_else(|| import.get("import"));
-    called.and_then(Node::as_str) == Some(name)
+    ["as", "import", "namespace"].iter().any(|key| called(import, key) == Some(name))
 }
 
-/// Gives an imported entry another namespace, also where it refers to its own inputs by it.
+fn called<'e>(entry: &'e Node, key: &str) -> Option<&'e str> {
+    entry.get(key)?.as_str()
+}
+
+/// Gives an imported entry another namespace. Its own stays behind that, for what refers to its inputs by it, see [`own_name`].
 fn rename(imported: &mut Node, alias: &Placed<&str>) {
-    let own = imported.get("namespace").and_then(Node::as_str).unwrap_or_default().to_owned();
-    rename_inputs(imported, &own, alias.value);
     let Kind::Mapping(entries) = &mut imported.kind else { return };
-    for entry in entries.iter_mut().filter(|entry| entry.key == "namespace") {
-        entry.value = Node { at: alias.at.clone(), kind: Kind::Text(alias.value.to_owned()) };
-    }
+    let value = Node { at: alias.at.clone(), kind: Kind::Text(alias.value.to_owned()) };
+    entries.insert(0, Entry { key: "namespace".to_owned(), key_at: alias.at.clone(), value });
 }
 
-fn rename_inputs(node: &mut Node, own: &str, alias: &str) {
-    let Kind::Mapping(entries) = &mut node.kind else { return };
-    for entry in entries {
-        match &mut entry.value.kind {
-            Kind::Mapping(with) if entry.key == "with" => {
-                for value in with {
-                    let Kind::Text(text) = &mut value.value.kind else { continue };
-                    if let Some(input) = text.strip_prefix(own).filter(|input| input.starts_with('.')) {
-                        *text = format!("{alias}{input}");
-                    }
-                }
-            }
-            Kind::List(items) if SECTIONS.contains(&entry.key.as_str()) => {
-                items.iter_mut().for_each(|item| rename_inputs(item, own, alias));
-            }
-            _ => {}
-        }
-    }
+/// The namespace that an imported entry has in its own file, if it was given another one. In no text can a key stand twice.
+pub fn own_name(imported: &Node) -> Option<&str> {
+    let Kind::Mapping(entries) = &imported.kind else { return None };
+    entries.iter().filter(|entry| entry.key == "namespace").nth(1)?.value.as_str()
 }
 
 /// The path of a file in the document's folder or below it, without detours; or why it can't be one.
 fn relative(text: &str) -> Result<String, &'static str> {
+    if text.len() > MAX_PATH {
+        return Err("its path has more than 1024 bytes");
+    }
     // A URI always has three slashes in front of its path, also if that is relative.
     let path = match text.strip_prefix("file://") {
         Some(path) => path.strip_prefix('/').filter(|path| path.starts_with('.')).unwrap_or(path),
@@ -255,6 +291,7 @@ fn relative(text: &str) -> Result<String, &'static str> {
             ".." => {
                 segments.pop().ok_or("it is outside of the document's folder")?;
             }
+            _ if segments.len() == MAX_SEGMENTS => return Err("its path has more than 16 names"),
             name => segments.push(name),
         }
     }
@@ -286,7 +323,6 @@ pub fn check_shared(root: &Node, report: &Report) {
             _ => drop(wrong_type(item, "a mapping with a `namespace`", report)),
         }
     }
-    fields.finish();
     report
         .error(Code::SharedFile, &root.at, "file has no capability: it is for other documents to import from")
         .hint("name it under `from` of an import; to make it a plugin, add `capability` with `consumes` and `exposes`");
@@ -330,6 +366,12 @@ mod tests {
             "shared/",
         ] {
             assert!(relative(text).is_err(), "{text}");
+        }
+        // Neither the longest nor the deepest is too much yet.
+        for (folder, most) in [("a", MAX_SEGMENTS - 1), ("longer/..", 101)] {
+            let path = |folders: usize| format!("{}{:x<6}.yaml", format!("{folder}/").repeat(folders), "x");
+            assert!(relative(&path(most)).is_ok(), "{folder}");
+            assert!(relative(&path(most + 1)).is_err(), "{folder}");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod edits;
 mod marks;
+mod renamed;
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,10 +14,14 @@ use edits::Edits;
 use granit_parser::StructureStyle;
 use marks::{Kind, Mark};
 
+use renamed::renamed;
+
 use super::imports::is_shared;
 use super::names::free_name;
+use super::report::Report;
 use super::shape::{PARTS, SECTIONS};
-use super::{Diagnostic, Files, Mode, compile_with, parse};
+use super::tree::{Node, Path, Place};
+use super::{Code, Diagnostic, Files, Mode, compile_with, parse};
 
 /// The version of what is written.
 const NEWEST: &str = "1.0.0-beta5";
@@ -41,20 +46,55 @@ enum Way {
 
 /// Migrates a document. The error holds what is wrong with it; it is empty if no way was found that keeps what the document means.
 pub fn migrate(source: &str, files: &Files) -> Result<Migrated, Vec<Diagnostic>> {
-    let meant = compile_with(source, files, Mode::Tolerant);
-    if let Err(diagnostics) = &meant
-        && !parse(source, &Default::default()).is_some_and(|root| is_shared(&root))
-    {
-        return Err(diagnostics.clone());
+    let report = Report::default();
+    refuse_returns(source, &report);
+    let root = parse(source, &report);
+    if report.has_errors() {
+        return Err(report.into_diagnostics());
     }
-    let same = |migrated: &Migrated| match (&meant, compile_with(&migrated.text, files, Mode::Tolerant)) {
-        (Ok(meant), Ok(compiled)) => meant.plan == compiled.plan && meant.origins == compiled.origins,
-        (Err(meant), Err(told)) => meant.len() == told.len(),
-        _ => false,
+    match root {
+        Some(root) if is_shared(&root) => migrate_shared(source, root),
+        _ => migrate_capability(source, files),
+    }
+}
+
+fn migrate_capability(source: &str, files: &Files) -> Result<Migrated, Vec<Diagnostic>> {
+    let meant = compile_with(source, files, Mode::Tolerant)?;
+    let same = |migrated: &Migrated| {
+        let compiled = compile_with(&migrated.text, files, Mode::Tolerant);
+        compiled.is_ok_and(|compiled| meant.plan == compiled.plan && meant.origins == compiled.origins)
     };
     let ways = [Way::Bold, Way::Careful].into_iter();
     let mut found = ways.filter_map(|way| rewrite(source, way)).filter(same);
     found.next().ok_or_else(Vec::new)
+}
+
+/// What others import keeps all its names: they refer to them.
+fn migrate_shared(source: &str, root: Node) -> Result<Migrated, Vec<Diagnostic>> {
+    let meant = renamed(root);
+    let same = |migrated: &Migrated| {
+        let report = Report::default();
+        let root = parse(&migrated.text, &report).filter(|_| !report.has_errors());
+        root.is_some_and(|root| renamed(root) == meant)
+    };
+    rewrite(source, Way::Careful).filter(same).ok_or_else(Vec::new)
+}
+
+/// YAML ends lines at carriage returns too, and lines are counted here by their line feeds.
+fn refuse_returns(source: &str, report: &Report) {
+    let mut returns = source.match_indices('\r').map(|(at, _)| at);
+    let Some(at) = returns.find(|at| !source[at + 1..].starts_with('\n')) else { return };
+    let column = source[..at].chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let at = Place { line: source[..at].matches('\n').count() + 1, column, length: 1, path: Path::default() };
+    report
+        .error(Code::InvalidValue, &at, "document can't be migrated: a carriage return without a line feed")
+        .expected("lines that end with a line feed")
+        .hint("save it with the line ends of today, and migrate it then");
+}
+
+/// What is made of the one answer of a call has no name, and a lookup names members of what it finds.
+fn is_shape(has: impl Fn(&str) -> bool) -> bool {
+    ["call", "ref", "index"].into_iter().any(has)
 }
 
 fn rewrite(source: &str, way: Way) -> Option<Migrated> {
@@ -105,11 +145,14 @@ impl Migration<'_> {
         self.edits.replace(version.bytes.clone(), quoted_as(&self.edits.text()[version.bytes.clone()], NEWEST));
     }
 
-    /// The lists of parts stay lists.
+    /// The lists of parts stay lists, whatever is in them; what is keyed may have lists in it.
     fn parts(&mut self, owner: &Mark, end: usize) {
         for (key, _, list, end) in values(owner, end).filter(|(key, ..)| PARTS.contains(key)) {
-            for (index, item) in list.items().iter().enumerate() {
-                let end = list.items().get(index + 1).map_or(end, |next| self.line(next));
+            let items = list.items();
+            let line_after = |index: usize| items.get(index + 1).map_or(end, |next| self.line(next));
+            let listed = items.iter().enumerate().map(|(index, item)| (item, line_after(index)));
+            let keyed = values(list, end).map(|(_, _, item, end)| (item, end));
+            for (item, end) in listed.chain(keyed).collect::<Vec<_>>() {
                 if key == "consumes" && item.entry("import").is_some() {
                     self.rename(item, "location", "from");
                 }
@@ -125,9 +168,7 @@ impl Migration<'_> {
             if name == "mappings" {
                 value.items().iter().for_each(|mapping| self.rename(mapping, "targetName", "target"));
             }
-            // What is made of the one answer of a call has no name, and a lookup names members of what it finds.
-            let is_shape =
-                name == "outputParameters" && ["call", "ref", "index"].iter().any(|key| owner.entry(key).is_some());
+            let is_shape = name == "outputParameters" && is_shape(|key| owner.entry(key).is_some());
             if !SECTIONS.contains(&name) || is_shape {
                 continue;
             }

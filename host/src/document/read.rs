@@ -28,6 +28,7 @@ use super::diagnostic::Code;
 use super::fields::{Fields, text_of};
 use super::model::{Document, Secrets};
 use super::report::Report;
+use super::shape::PARTS;
 use super::tree::{Node, Placed};
 use crate::contract::{NAME_RULE, is_name};
 
@@ -55,11 +56,14 @@ pub fn read(root: &Node, report: &Report) -> Option<Document> {
     let mut fields = Fields::of(root, "a capability document", report)?;
     read_version(&mut fields, report);
     let (title, summary) = read_info(fields.node("info"), report);
-    let capability = fields.node("capability");
-    if capability.is_none() {
+    let Some(capability) = fields.node("capability") else {
         fields.missing("capability").expected("a mapping with `consumes` and `exposes`");
-    }
-    let mut own = Fields::of(capability?, "consumes and exposes", report)?;
+        // It may be there by another name.
+        fields.ignore(&PARTS);
+        fields.finish();
+        return None;
+    };
+    let mut own = Fields::of(capability, "consumes and exposes", report)?;
     let mut secrets = Secrets::default();
     secret::read_binds(&read_part("binds", &mut fields, &mut own), &mut secrets, report);
     let consumes = read_required_part("consumes", &mut fields, &mut own);

@@ -55,7 +55,7 @@ const SNIPPET_WIDTH: usize = 120;
 impl Diagnostic {
     /// The diagnostic as plain text.
     ///
-    /// `source` must be the text that was compiled. Its line isn't shown if it holds a secret.
+    /// `source` must be the text that was compiled. Its line isn't shown if it holds a secret, or may hold one.
     pub fn render(&self, file: &str, source: &str) -> String {
         self.render_in(&Palette::PLAIN, file, source)
     }
@@ -64,13 +64,22 @@ impl Diagnostic {
     pub fn render_in(&self, palette: &Palette, file: &str, source: &str) -> String {
         let Palette { strong, margin, .. } = palette;
         let mut out = self.headline(palette, file);
-        if self.code != Code::LiteralSecret {
+        if self.may_show_source() {
             self.render_snippet(palette, source, &mut out);
         }
         for (label, text) in self.notes() {
             let _ = write!(out, "\n  {margin}={margin:#} {strong}{label}{strong:#}: {}", printable(text));
         }
         out
+    }
+
+    /// Whether its line is nothing that should stay where it is: of another file that can't be read, nobody knows what it is.
+    fn may_show_source(&self) -> bool {
+        match self.code {
+            Code::LiteralSecret => false,
+            Code::Syntax | Code::Limit => self.file.is_none(),
+            _ => true,
+        }
     }
 
     /// The column behind the fault, at most that behind its line.
@@ -192,6 +201,12 @@ mod tests {
     fn a_secret_is_not_shown() {
         let secret = Diagnostic { code: Code::LiteralSecret, ..diagnostic() };
         assert!(!secret.render("x", "\n  hunter2").contains("hunter2"));
+        for code in [Code::Syntax, Code::Limit] {
+            let own = Diagnostic { code, ..diagnostic() };
+            assert!(own.render("x", "\n  hunter2").contains("hunter2"), "{code}");
+            let other = Diagnostic { file: Some("other.yaml".to_owned()), ..own };
+            assert!(!other.render("x", "\n  hunter2").contains("hunter2"), "{code}");
+        }
     }
 
     #[test]

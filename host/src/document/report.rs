@@ -97,6 +97,14 @@ impl Report {
             .hint("rename or remove one of them");
     }
 
+    /// Adds everything that another one has found.
+    pub fn take_over(&self, other: Self) {
+        let (mut found, other) = (self.found.borrow_mut(), other.found.into_inner());
+        found.errors += other.errors;
+        found.warnings += other.warnings;
+        found.diagnostics.extend(other.diagnostics);
+    }
+
     /// Whether there is an error.
     pub fn has_errors(&self) -> bool {
         self.found.borrow().errors > 0
@@ -109,7 +117,9 @@ impl Report {
         // What is used is only known of a document that is right.
         found.retain(|diagnostic| !(has_errors && diagnostic.code.is_lint()));
         found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-        found.dedup();
+        // Others at the same place may stand between equal ones.
+        let mut seen = HashSet::new();
+        found.retain(|diagnostic| seen.insert(diagnostic.clone()));
         found
     }
 
@@ -222,7 +232,19 @@ fn distance(from: &[char], to: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree;
     use super::*;
+
+    #[test]
+    fn each_problem_is_told_once() {
+        let report = Report::default();
+        let root = tree::parse("a: 1", &report).unwrap();
+        for message in ["one", "other", "one"] {
+            report.error(Code::InvalidValue, &root.at, message);
+        }
+        let told: Vec<_> = report.into_diagnostics().into_iter().map(|it| it.message).collect();
+        assert_eq!(told, ["one", "other"]);
+    }
 
     #[test]
     fn the_nearest_name_is_found_or_none() {

@@ -38,14 +38,17 @@ impl Secret {
     pub fn qualified(&self) -> String {
         format!("{}.{}", self.namespace, self.key.value)
     }
+
+    /// Whether this is that name.
+    pub fn is_called(&self, qualified: &str) -> bool {
+        in_namespace(qualified, &self.namespace) == Some(&self.key.value)
+    }
 }
 
 impl Secrets {
     /// What a template's variable means: `KEY`, or `namespace.KEY`.
     pub fn find(&self, variable: &str) -> Meaning {
-        let is_meant = |secret: &&Secret| {
-            secret.key.value == variable || in_namespace(variable, &secret.namespace) == Some(&secret.key.value)
-        };
+        let is_meant = |secret: &&Secret| secret.key.value == variable || secret.is_called(variable);
         let meant: Vec<&Secret> = self.keys.iter().filter(is_meant).collect();
         match meant.as_slice() {
             [] => Meaning::Nothing,

@@ -59,6 +59,15 @@ pub enum Kind {
     Mapping(Vec<Entry>),
 }
 
+/// How much trees hold.
+#[derive(Debug, Default)]
+pub struct Size {
+    /// Values.
+    pub nodes: usize,
+    /// Bytes of texts and keys.
+    pub text: usize,
+}
+
 /// A key of a mapping, and its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -338,12 +347,17 @@ impl Node {
         }
     }
 
-    /// How many values it is made of, itself included.
-    pub fn count(&self) -> usize {
-        1 + match &self.kind {
-            Kind::List(items) => items.iter().map(Self::count).sum(),
-            Kind::Mapping(entries) => entries.iter().map(|entry| entry.value.count()).sum(),
-            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => 0,
+    /// Adds itself, and all that is in it.
+    pub fn measure(&self, size: &mut Size) {
+        size.nodes += 1;
+        match &self.kind {
+            Kind::List(items) => items.iter().for_each(|item| item.measure(size)),
+            Kind::Mapping(entries) => {
+                size.text += entries.iter().map(|entry| entry.key.len()).sum::<usize>();
+                entries.iter().for_each(|entry| entry.value.measure(size));
+            }
+            Kind::Text(text) => size.text += text.len(),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
         }
     }
 
@@ -369,6 +383,13 @@ impl Node {
                 Json::Object(members.collect::<Map<_, _>>())
             }
         }
+    }
+}
+
+impl Size {
+    /// Whether it is more than one document may have.
+    pub fn is_too_much(&self) -> bool {
+        self.nodes > MAX_NODES || self.text > MAX_TEXT_BYTES
     }
 }
 

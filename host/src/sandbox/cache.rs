@@ -5,14 +5,15 @@
 //! looked for is compiled anew, and takes its place.
 
 use std::{
-    fs, io,
-    io::Write,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    fs::{self, Metadata, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 /// The most that is kept, in bytes; what was used longest ago goes first, when a host starts. 1 GiB: a document is about a megabyte.
@@ -20,6 +21,13 @@ const MAX_KEPT: u64 = 1 << 30;
 
 /// Nobody else may read or write. Who reads learns nothing but what the plugins do, who writes is the host.
 const MINE_ALONE: u32 = 0o700;
+
+/// What nobody but the owner may do with an entry: it may have been put there while the folder was open to others.
+const WRITE_BY_OTHERS: u32 = 0o022;
+
+/// What an entry that isn't whole yet is called; one that is older than a day was left behind when a host stopped meanwhile.
+const UNFINISHED: &str = ".tmp";
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an entry's name ends with: other files in the folder aren't touched.
 const SUFFIX: &str = ".code";
@@ -45,8 +53,8 @@ pub enum CacheError {
     },
     /// Others could put code there that this host would run.
     #[error(
-        "others can get at the folder for compiled code, and what is in it is run: {}: `chmod 700` it, as the user that runs airlock, or \
-         name another with plugins.cache in airlock.toml",
+        "others can get at the folder for compiled code, and what is in it is run: {}: empty it and `chmod 700` it, as the user that runs \
+         airlock, or name another with plugins.cache in airlock.toml",
         folder.display()
     )]
     Shared {
@@ -67,7 +75,7 @@ impl Cache {
         // The folder itself, whatever leads there: links could be changed later.
         let folder = folder.canonicalize().map_err(unusable)?;
         let seen = folder.metadata().map_err(unusable)?;
-        if seen.uid() != rustix::process::geteuid().as_raw() || seen.mode() & 0o777 & !MINE_ALONE != 0 {
+        if !is_mine(&seen) || seen.mode() & 0o777 & !MINE_ALONE != 0 {
             return Err(CacheError::Shared { folder });
         }
         let cache = Self { folder, compiler: compiler.to_owned() };
@@ -75,23 +83,32 @@ impl Cache {
         Ok(cache)
     }
 
-    /// The code of a component, if it is there and whole.
+    /// The code of a component, if it is there, whole, and this user's.
     pub(super) fn find(&self, wasm: &[u8]) -> Option<Vec<u8>> {
-        let path = self.path(wasm);
-        let mut entry = fs::read(&path).ok()?;
+        // What is opened is looked at, not what has the name: nothing can come between. A link is none of ours, and a pipe would be
+        // waited for.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut file =
+            OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(self.path(wasm)).ok()?;
+        let seen = file.metadata().ok()?;
+        if !seen.is_file() || !is_mine(&seen) || seen.mode() & WRITE_BY_OTHERS != 0 {
+            return None;
+        }
+        let mut entry = Vec::new();
+        file.read_to_end(&mut entry).ok()?;
         let (hash, code) = entry.split_at_checked(SHA256_OUTPUT_LEN)?;
         if digest(&SHA256, code).as_ref() != hash {
             return None;
         }
         // How long ago it was used; only the order in which entries go depends on it.
-        fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok();
+        file.set_modified(SystemTime::now()).ok();
         entry.drain(..SHA256_OUTPUT_LEN);
         Some(entry)
     }
 
     /// Keeps the code of a component: whole, or not at all.
     pub(super) fn keep(&self, wasm: &[u8], code: &[u8]) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(&self.folder)?;
+        let mut file = NamedTempFile::with_prefix_in(UNFINISHED, &self.folder)?;
         file.write_all(digest(&SHA256, code).as_ref())?;
         file.write_all(code)?;
         file.persist(self.path(wasm)).map_err(|e| e.error)?;
@@ -108,14 +125,20 @@ impl Cache {
         self.folder.join(name + SUFFIX)
     }
 
-    /// Removes what was used longest ago, until the rest is no more than `most` bytes.
+    /// Removes what was abandoned, and what was used longest ago, until the rest is no more than `most` bytes. What can't be looked at
+    /// or removed stays: another host may be doing the same.
     fn prune(&self, most: u64) -> io::Result<()> {
+        let abandoned = SystemTime::now() - ABANDONED;
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().ends_with(SUFFIX) {
-                let seen = entry.metadata()?;
-                entries.push((seen.modified()?, seen.len(), entry.path()));
+        for entry in fs::read_dir(&self.folder)?.flatten() {
+            let Ok(seen) = entry.metadata() else { continue };
+            let Ok(used) = seen.modified() else { continue };
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(UNFINISHED) && used < abandoned && seen.is_file() && is_mine(&seen) {
+                fs::remove_file(entry.path()).ok();
+            } else if name.ends_with(SUFFIX) {
+                entries.push((used, seen.len(), entry.path()));
             }
         }
         entries.sort_by(|one, other| other.cmp(one));
@@ -123,17 +146,21 @@ impl Cache {
         for (_, size, path) in entries {
             kept += size;
             if kept > most {
-                fs::remove_file(path)?;
+                fs::remove_file(path).ok();
             }
         }
         Ok(())
     }
 }
 
+fn is_mine(seen: &Metadata) -> bool {
+    seen.uid() == rustix::process::geteuid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
-        fs::Permissions,
+        fs::{File, Permissions},
         os::unix::fs::{PermissionsExt, symlink},
         time::Duration,
     };
@@ -174,6 +201,45 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_others_may_have_put_there_is_none() {
+        let folder = folder();
+        let cache = Cache::open(&folder.path().join("cache"), "1").unwrap();
+        cache.keep(b"wasm", b"code").unwrap();
+        let path = cache.path(b"wasm");
+        for (mode, is_found) in [(0o620, false), (0o602, false), (0o666, false), (0o644, true)] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(cache.find(b"wasm").is_some(), is_found, "{mode:o}");
+        }
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        symlink(&elsewhere, &path).unwrap();
+        assert_eq!(cache.find(b"wasm"), None);
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        assert_eq!(cache.find(b"wasm"), None);
+        // It is compiled anew, and takes its place.
+        cache.keep(b"wasm", b"code").unwrap();
+        assert!(cache.find(b"wasm").is_some());
+    }
+
+    #[test]
+    fn what_was_left_behind_goes_and_what_cannot_go_is_no_error() {
+        let folder = folder();
+        let cache = Cache::open(&folder.path().join("cache"), "1").unwrap();
+        let path = |name: &str| cache.folder.join(name);
+        let now = SystemTime::now();
+        for (name, age) in [(".tmpOld", ABANDONED + Duration::from_secs(60)), (".tmpNew", Duration::ZERO)] {
+            File::create(path(name)).unwrap().set_modified(now - age).unwrap();
+        }
+        // No file can be removed like this.
+        fs::create_dir(path("folder.code")).unwrap();
+        cache.keep(b"wasm", b"code").unwrap();
+        cache.prune(0).unwrap();
+        assert_eq!([".tmpOld", ".tmpNew", "folder.code"].map(|name| path(name).exists()), [false, true, true]);
+        assert_eq!(cache.find(b"wasm"), None);
+    }
+
+    #[test]
     fn a_folder_that_others_get_at_is_refused() {
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
@@ -199,7 +265,7 @@ mod tests {
         let now = SystemTime::now();
         for (name, age) in [("old", 300), ("older", 400), ("new", 100)] {
             cache.keep(name.as_bytes(), b"code").unwrap();
-            let file = fs::File::open(cache.path(name.as_bytes())).unwrap();
+            let file = File::open(cache.path(name.as_bytes())).unwrap();
             file.set_modified(now - Duration::from_secs(age)).unwrap();
         }
         fs::write(cache.folder.join("notes.txt"), "not ours").unwrap();

@@ -6,7 +6,7 @@ use super::{TITLE, action, check_name, output};
 use crate::contract::Audience;
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
-use crate::document::imports::is_import;
+use crate::document::imports::{is_import, own_name};
 use crate::document::model::{Secrets, Semantics, SharedFlow};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Placed};
@@ -46,7 +46,8 @@ fn read_aggregate(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Shared
         return Vec::new();
     };
     // Whose calls it takes is said by what exposes it.
-    let scope = Scope { namespace: &namespace.value, secrets, audience: Audience::Known, steps: &[] };
+    let scope =
+        Scope { namespace: &namespace.value, own_name: own_name(node), secrets, audience: Audience::Known, steps: &[] };
     lists.concat().iter().filter_map(|node| read_flow(node, &scope, report)).collect()
 }
 

@@ -18,6 +18,8 @@ const ALIASES: [&str; 3] = ["rest", "tools", "mcp"];
 pub struct Scope<'a> {
     /// The namespace of the expose.
     pub namespace: &'a str,
+    /// What that is called in its own file, if it is imported under another name.
+    pub own_name: Option<&'a str>,
     /// The bound secrets, which have no business here.
     pub secrets: &'a Secrets,
     /// Whose calls the expose takes.
@@ -55,7 +57,7 @@ pub fn read_placed(node: &Node, scope: &Scope, report: &Report) -> Option<Placed
 pub fn read_value(node: &Node, scope: &Scope, report: &Report) -> Option<Value> {
     match &node.kind {
         Kind::Text(text) if scope.is_path(text) => read_part(text, &node.at, scope, report).map(Value::Step),
-        Kind::Text(text) => match reference(text, scope.namespace) {
+        Kind::Text(text) => match reference(text, scope.namespace, scope.own_name) {
             Some(input) => Some(Value::Input(input.to_owned())),
             None => read_template(text, &node.at, scope, report),
         },
@@ -75,8 +77,8 @@ pub fn read_value(node: &Node, scope: &Scope, report: &Report) -> Option<Value> 
 }
 
 /// The input that a value like `rest.p` refers to. `p` may hold dots, dashes and brackets, but it is one word.
-fn reference<'t>(text: &'t str, namespace: &str) -> Option<&'t str> {
-    let prefixes = std::iter::once(namespace).chain(ALIASES);
+fn reference<'t>(text: &'t str, namespace: &str, own_name: Option<&str>) -> Option<&'t str> {
+    let prefixes = std::iter::once(namespace).chain(own_name).chain(ALIASES);
     let names = prefixes.filter_map(|prefix| text.strip_prefix(prefix)?.strip_prefix('.'));
     let is_name = |name: &&str| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '{');
     names.into_iter().find(is_name)
@@ -198,7 +200,7 @@ mod tests {
             ("rest.of the world", None),
             ("rest.{{x}}", None),
         ] {
-            assert_eq!(reference(text, "users-rest"), expected, "{text}");
+            assert_eq!(reference(text, "users-rest", None), expected, "{text}");
         }
     }
 }

@@ -22,12 +22,16 @@ const KINDS: [(&str, &[&str]); 5] = [
 /// The keys whose value has to be a secret.
 const SECRETS: [&str; 3] = ["token", "value", "password"];
 
+/// What would narrow down who may call, and where the operator does that.
+const DECIDED_ELSEWHERE: [(&str, &str); 2] =
+    [("scopes", "callers.NAME.token.scopes"), ("audience", "issuers.NAME.audience")];
+
 /// Reads it. What can't be read is for known callers too.
 pub fn read(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Audience {
-    let Some(node) = fields.node("authentication") else {
+    let Some(entry) = fields.written("authentication") else {
         return Audience::Anyone;
     };
-    if let Some(fields) = Fields::of(node, "authentication", report) {
+    if let Some(fields) = Fields::of(&entry.value, "authentication", report) {
         read_kind(fields, secrets, report);
     }
     Audience::Known
@@ -46,6 +50,14 @@ fn read_kind(mut fields: Fields, secrets: &Secrets, report: &Report) {
             .did_you_mean(kind.value, names());
         return;
     };
+    for (key, instead) in DECIDED_ELSEWHERE.iter().filter(|(key, _)| keys.contains(key)) {
+        if let Some(entry) = fields.entry(key) {
+            report
+                .warning(Code::NotSupported, &entry.key_at, format!("not asked of callers: {key}"))
+                .expected("nothing: the operator of the host decides who its callers are")
+                .hint(format!("say it under `{instead}` in airlock.toml, and leave it out here"));
+        }
+    }
     for key in *keys {
         match (SECRETS.contains(key), *key == "username") {
             (true, _) => fields.text(key).map(|text| read_secret_text(&text, secrets, report)),

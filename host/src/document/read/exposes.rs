@@ -74,7 +74,7 @@ fn read_expose(node: &Node, secrets: &Secrets, forwards: &mut Vec<Forward>, repo
 fn read_rest(fields: &mut Fields, secrets: &Secrets, forwards: &mut Vec<Forward>, report: &Report) -> Vec<Exposure> {
     let namespace = read_namespace(fields);
     let audience = audience::read(fields, secrets, report);
-    let scope = Scope { namespace: &namespace, secrets, audience, steps: &[] };
+    let scope = Scope { namespace: &namespace, own_name: None, secrets, audience, steps: &[] };
     let resources = fields.required_list("resources").iter();
     resources.flat_map(|resource| read_resource(resource, &scope, forwards, report)).collect()
 }
@@ -83,7 +83,7 @@ fn read_mcp(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Expo
     fields.refuse(&["resources", "prompts", "ttlMs", "cacheScope"]);
     let namespace = read_namespace(fields);
     let audience = audience::read(fields, secrets, report);
-    let scope = Scope { namespace: &namespace, secrets, audience, steps: &[] };
+    let scope = Scope { namespace: &namespace, own_name: None, secrets, audience, steps: &[] };
     let tools = fields.required_list("tools").iter();
     tools.filter_map(|tool| read_tool(tool, &scope, report)).collect()
 }

@@ -9,18 +9,38 @@ use crate::document::secrets::{Meaning, Secret, Secrets};
 use crate::document::template::{Piece, split_value};
 use crate::document::tree::{Kind, Node, Place, Placed};
 
+/// The most keys of all binds, those of imported ones included: a key is an operator's line in a grant, and each is compared with
+/// the others. Real documents have two or three.
+const MAX_KEYS: usize = 1_000;
+
 /// Reads binds, and adds their keys to the secrets.
 pub fn read_binds(binds: &[Node], secrets: &mut Secrets, report: &Report) {
+    let mut keys = 0;
     for bind in binds.iter().filter(|bind| !is_import("binds", bind)) {
         let Some(mut fields) = Fields::of(bind, "a bind", report) else {
             continue;
         };
         fields.ignore(&["description", "keys"]);
+        keys += bind.get("keys").map_or(0, count);
+        if keys > MAX_KEYS {
+            report
+                .error(Code::Limit, &bind.at, "binds have too many keys")
+                .expected(format!("at most {MAX_KEYS} in the document and what it imports"))
+                .hint("remove those that no template names");
+            return;
+        }
         let location = fields.text("location").map(|location| read_location(&location, report));
         if let Some(namespace) = fields.required_text("namespace", "a name, e.g. `env`") {
             read_keys(&mut fields, namespace.value, location.as_ref(), secrets, report);
         }
         fields.finish();
+    }
+}
+
+fn count(keys: &Node) -> usize {
+    match &keys.kind {
+        Kind::Mapping(entries) => entries.len(),
+        _ => 0,
     }
 }
 
@@ -90,9 +110,9 @@ fn read_keys(
         let key = Placed { at: entry.key_at.clone(), value: entry.key.clone() };
         let secret = Secret { namespace: namespace.to_owned(), key, origin };
         let key = &secret.key;
-        let earlier = secrets.keys.iter().find(|earlier| earlier.qualified() == secret.qualified());
-        if let Some(earlier) = earlier {
-            let what = format!("secret `{}`", secret.qualified());
+        let qualified = secret.qualified();
+        if let Some(earlier) = secrets.keys.iter().find(|earlier| earlier.is_called(&qualified)) {
+            let what = format!("secret `{qualified}`");
             report.duplicate(Code::DuplicateName, &key.at, &what, &earlier.key.at);
         } else if is_name(&key.value) {
             secrets.keys.push(secret);

@@ -17,7 +17,7 @@ fn authentication_of_an_expose_means_known_callers() {
         "{type: apikey, key: X-Key, value: '{{API_KEY}}', placement: query}",
         "{type: basic, username: pia, password: '{{API_KEY}}'}",
         "{type: digest, username: '{{API_KEY}}', password: '{{API_KEY}}'}",
-        "{type: oauth2, authorizationServerUri: https://id.example, resource: https://us.example, scopes: [read]}",
+        "{type: oauth2, authorizationServerUri: https://id.example, resource: https://us.example}",
     ] {
         let plan = plan(&[(rest, &format!("{rest}\n      authentication: {authentication}"))]);
         // The tool does what the REST operation does, for others.
@@ -36,6 +36,16 @@ fn where_both_ask_for_it_they_are_one_operation() {
 }
 
 #[test]
+fn without_a_value_it_is_no_invitation() {
+    for value in ["", "null", "~"] {
+        let to = format!("namespace: users-mcp\n      authentication: {value}");
+        let told = diagnose(&changed(&[("namespace: users-mcp", &to)]), Mode::Tolerant);
+        let [told] = told.as_slice() else { panic!("{told:?}") };
+        assert!(told.starts_with("error AL006 ") && told.ends_with("exposes[1].authentication"), "{told}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_it_is_told() {
     let at = "capability.exposes[1].authentication";
     for (authentication, expected) in [
@@ -45,6 +55,8 @@ fn what_is_wrong_with_it_is_told() {
         ("{token: '{{API_KEY}}'}", format!("error AL005 44:23 {at}")),
         ("{type: bearer, key: x}", format!("warning AL004 44:38 {at}.key")),
         ("bearer", format!("error AL006 44:23 {at}")),
+        ("{type: oauth2, scopes: [read]}", format!("warning AL009 44:38 {at}.scopes")),
+        ("{type: oauth2, audience: https://us.example}", format!("warning AL009 44:38 {at}.audience")),
     ] {
         let to = format!("namespace: users-mcp\n      authentication: {authentication}");
         let source = changed(&[("namespace: users-mcp", &to)]);

@@ -176,6 +176,51 @@ fn anchors_and_aliases_are_keyed_together() {
     assert!(text.contains("inputParameters: &all\n                orgId: {in"), "{text}");
 }
 
+/// Parts for others: keyed, with lists in them.
+const PARTS: &str = "naftiko: 1.0.0-alpha2
+consumes:
+  # Of others.
+  users:
+    label: Users
+    baseUri: https://api.example.com
+    resources:
+      - name: user
+        path: /users/{id}
+        operations:
+          - {name: get, method: GET}
+  things: {location: ./things.yaml, import: things}
+";
+
+#[test]
+fn lists_inside_of_keyed_parts_are_keyed_too() {
+    let Migrated { text, kept } = migrated(PARTS);
+    let expected = PARTS
+        .replace("naftiko: 1.0.0-alpha2", "ikanos: 1.0.0-beta5")
+        .replace("label", "display")
+        .replace("- name: user\n", "user:\n")
+        .replace("- {name: get, method", "get: {method")
+        .replace("location", "from");
+    assert_eq!((text, kept), (expected, vec![]));
+}
+
+#[test]
+fn what_others_import_gets_no_new_names() {
+    let Migrated { text, kept } = migrated(&PARTS.replace("- name: user\n        path", "- path"));
+    assert!(text.contains("      - path: /users/{id}\n"), "{text}");
+    assert_eq!(kept, [(8, "an item of resources has no name".to_owned())]);
+}
+
+#[test]
+fn lines_that_end_with_a_carriage_return_alone_are_refused() {
+    for source in [BASE, PARTS] {
+        let told = migrate(&source.replacen("\n", "\r", 1), &Files::default()).unwrap_err();
+        let told: Vec<_> = told.iter().map(|it| (it.code.as_str(), it.line)).collect();
+        assert_eq!(told, [("AL007", 1)]);
+        assert!(migrate(&source.replace('\n', "\r"), &Files::default()).is_err());
+        migrate(&source.replace('\n', "\r\n"), &Files::default()).unwrap_or_else(|e| panic!("{e:?}"));
+    }
+}
+
 #[test]
 fn json_stays_json() {
     let tree = super::super::tree::parse(BASE, &Default::default()).unwrap();
