@@ -14,11 +14,11 @@ macro_rules! files {
 
 /// Its sources.
 const SOURCES: &[(&str, &str)] = files!("airlock/sdk/src/" from "plugins/sdk/src/":
-    "bindings.rs" "completions.rs" "dialogue.rs" "http.rs" "lib.rs" "prompts.rs" "resources.rs");
+    "bindings.rs" "body.rs" "completions.rs" "dialogue.rs" "http.rs" "lib.rs" "prompts.rs" "resources.rs");
 
 /// The contract.
 const CONTRACT: &[(&str, &str)] = files!("wit/" from "wit/":
-    "completions.wit" "dialogue.wit" "events.wit" "plan.wit" "prompts.wit" "provider.wit" "resources.wit" "types.wit" "world.wit"
+    "body.wit" "completions.wit" "dialogue.wit" "events.wit" "plan.wit" "prompts.wit" "provider.wit" "resources.wit" "types.wit" "world.wit"
     "deps/cli.wit" "deps/clocks.wit" "deps/filesystem.wit" "deps/http.wit" "deps/io.wit" "deps/random.wit" "deps/sockets.wit");
 
 /// Every file, with its place in a new provider.

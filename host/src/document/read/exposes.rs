@@ -184,8 +184,8 @@ fn read_common(
     let output_schema = output::read_schema(fields, report);
     let action = action::read_exposed(fields, scope, report);
     let mut outputs = action::read_outputs(fields, action.as_ref(), scope, report);
-    if let (Some(Action::Mock(_)), Some(outputs)) = (&action, &mut outputs) {
-        take_variables(&surface, outputs);
+    if let Some(Action::Mock(_)) = action {
+        take_variables(&surface, outputs.as_mut()?);
     }
     Some(Exposure {
         surface,
