@@ -53,10 +53,11 @@ fn group<'a>(offers: &'a [Offer<'a>]) -> Vec<Group<'a>> {
 }
 
 fn mean_the_same(rest: &Offer, tool: &Offer) -> bool {
-    same_calls(&rest.calls, &tool.calls)
+    rest.subject.exposure.audience == tool.subject.exposure.audience
+        && semantics(rest) == semantics(tool)
+        && same_calls(&rest.calls, &tool.calls)
         && same_inputs(&rest.inputs.schema, &tool.inputs.schema)
         && rest.action == tool.action
-        && rest.subject.exposure.audience == tool.subject.exposure.audience
         && output_schema(rest) == output_schema(tool)
 }
 
@@ -156,7 +157,7 @@ impl<'a> Offer<'a> {
         match (flow.and_then(|name| name.rsplit_once('.')), self.calls.last()) {
             (Some((_, name)), _) => name.to_owned(),
             (None, Some(called)) => called.consumed.name.value.clone(),
-            (None, None) => String::new(),
+            (None, None) => "mock".to_owned(),
         }
     }
 

@@ -14,7 +14,10 @@ use super::plan::{
     Action, Answer, Body, Call, NamedValue, PathPart, QueryParameter, QueryStyle, Request, TemplatePart, Value,
 };
 use super::report::Report;
-use crate::contract::{Location, Operation, Parameter, Route};
+use crate::{
+    contract::{Location, Operation, Parameter, Route},
+    grant::Destination,
+};
 
 /// The methods that are handed on; HEAD comes as GET, and OPTIONS is the host's.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -48,7 +51,28 @@ fn link_one<'a>(forward: &'a Forward, document: &'a Document, report: &Report) -
             .did_you_mean(&target.value, known);
         return None;
     };
+    if let Some(other) = document.consumes.iter().find(|api| lies_within(api, consumes)) {
+        report
+            .error(
+                Code::InvalidBaseUri,
+                &target.at,
+                format!("forward would reach another API, with its credentials: {}", other.namespace.value),
+            )
+            .expected("an API below whose baseUri there is no other one that has other credentials");
+        return None;
+    }
     Some(Handover { forward, consumes, methods: free_methods(forward, document) })
+}
+
+/// The mediator goes by the address: what is asked for below the other's base URI gets the other's credentials.
+fn lies_within(api: &Consumes, outer: &Consumes) -> bool {
+    let at = |it: &Consumes| Destination::parse(&it.base.as_ref()?.to_url()).ok();
+    let (Some(inner), Some(base)) = (at(api), at(outer)) else { return false };
+    let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    !std::ptr::eq(api, outer)
+        && api.credentials != outer.credentials
+        && inner.origin() == base.origin()
+        && inner.prefix.strip_prefix(&base.prefix).is_some_and(is_below)
 }
 
 /// Operations come first.
@@ -129,7 +153,7 @@ impl Handover<'_> {
             cookies: always(Location::Cookie).map(named).collect(),
             body: if takes_body(method) { Body::Streamed } else { Body::Empty },
         };
-        Some(Action::Call(Call { request, answer: Answer::HandedOn }))
+        Some(Action::Call(Box::new(Call { request, answer: Answer::HandedOn })))
     }
 }
 

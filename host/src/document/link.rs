@@ -6,13 +6,14 @@ mod answer;
 mod bind;
 mod flow;
 mod subject;
+mod weight;
 
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
 use self::bind::Bindings;
-pub use self::{flow::reads, subject::Subject};
+pub use self::{flow::reads, subject::Subject, weight::weight};
 use super::body;
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
@@ -76,6 +77,10 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         // Reading leaves none in an aggregate.
         model::Action::Reference(_) => return None,
     };
+    if let (model::Action::Mock(_), Some(_), Some(_)) = (subject.action, subject.shared, &exposure.outputs) {
+        report.not_supported(exposure.action.at(), "outputParameters beside a ref to a mock").expected("one of them");
+        return None;
+    }
     let fed: Vec<_> = calls.into_iter().map(|call| feed(call, &subject, document, report)).collect();
     let mut fed = fed.into_iter().collect::<Option<Vec<_>>>()?;
     let (bindings, feeds) = bind::bind(&subject, feeds_of(&subject, &fed), report)?;
@@ -99,7 +104,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         (_, [only]) => {
             let consumed = only.called.consumed;
             let answer = answer::make(&subject, consumed, shape, report)?;
-            (Action::Call(Call { request: only.request()?, answer }), Some(consumed))
+            (Action::Call(Box::new(Call { request: only.request()?, answer })), Some(consumed))
         }
         _ => (Action::Made(shape?), None),
     };
@@ -238,7 +243,13 @@ fn find_parameter<'a>(key: &Placed<String>, consumed: &'a Consumed, report: &Rep
 
 /// Without `with`, each parameter gets the input of its name, if there is one.
 fn feed_same_names<'a>(call: &model::Call, subject: &Subject, consumed: &'a Consumed) -> Vec<Feed<'a>> {
-    let names = inputs::declared_names(subject);
+    let names = match subject.shared {
+        // What feeds the flow's inputs has others; the flow's calls are fed with the flow's.
+        Some((model::Reference { with: With::Arguments(_), .. }, flow)) => {
+            flow.inputs.as_ref().map(|inputs| inputs.iter().map(|input| input.name.value.as_str()).collect())
+        }
+        _ => inputs::declared_names(subject),
+    };
     let feed = |parameter: &'a Parameter| {
         let own = parameter.name.value.as_str();
         let input = match &names {

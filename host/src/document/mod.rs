@@ -140,8 +140,20 @@ fn make_plan(source: &str, files: &Files, report: &Report) -> Option<(Plan, Orig
     }
     imports::resolve(&mut root, files, report);
     let document = read::read(&root, report)?;
-    let exposures = document.exposures.iter();
-    let offers: Vec<_> = exposures.filter_map(|exposure| link::link(exposure, &document, report)).collect();
+    // What refers to something repeats it, as an alias does, and is bounded as aliases are.
+    let mut room = tree::MAX_NODES;
+    let mut offers = Vec::new();
+    for exposure in &document.exposures {
+        let Some(left) = room.checked_sub(link::weight(exposure, &document)) else {
+            report
+                .error(Code::Limit, exposure.action.at(), "what is called is repeated too often")
+                .expected(format!("at most {} parameters and values in all that is exposed", tree::MAX_NODES))
+                .hint("split the document: one capability per file");
+            break;
+        };
+        room = left;
+        offers.extend(link::link(exposure, &document, report));
+    }
     let handovers = forward::link(&document, report);
     lint::lint(&document, &offers, report);
     (!report.has_errors()).then(|| (assemble::assemble(&document, &offers, &handovers), document.secrets.origins()))

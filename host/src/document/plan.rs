@@ -24,7 +24,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// One request, whose answer is the result.
-    Call(Call),
+    Call(Box<Call>),
     /// No request: the result is made of the input alone, its source is an empty object.
     Made(Shape),
     /// Several steps on the way to one result.
@@ -83,8 +83,8 @@ impl Plan {
         let is_large = |format: &RawFormat| matches!(format, RawFormat::Yaml | RawFormat::Markdown(_));
         let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(format, _)) if is_large(format));
         self.actions.iter().any(|action| match action {
-            Action::Call(Call { answer: Answer::Shaped(format, _), .. }) => is_large(format),
-            Action::Call(_) | Action::Made(_) => false,
+            Action::Call(call) => matches!(&call.answer, Answer::Shaped(format, _) if is_large(format)),
+            Action::Made(_) => false,
             Action::Flow(flow) => flow.steps.iter().any(is_read),
         })
     }

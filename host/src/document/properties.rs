@@ -58,7 +58,7 @@ fn requests(action: &Action) -> Vec<&Request> {
         Action::Made(_) => Vec::new(),
         Action::Flow(flow) => {
             let asked = flow.steps.iter().filter_map(|step| match &step.task {
-                Task::Ask(request, _) => Some(request),
+                Task::Ask(request, _) => Some(&**request),
                 Task::Find(_) => None,
             });
             asked.collect()

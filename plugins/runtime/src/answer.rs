@@ -4,6 +4,8 @@
 
 use airlock_sdk::{Blob, Content, EmbeddedResource, Failure, Reply, ResourceContents, http::Response};
 
+use serde_json::Value as Json;
+
 use crate::{
     bindings::airlock::capability::plan::{self, Binary, RawFormat},
     format,
@@ -49,7 +51,12 @@ impl Answer {
         match self {
             Self::HandedOn => Ok(response.hand_on()),
             Self::Shaped(format, shape) => {
-                let answer = format::read(format, response.bytes()?).map_err(unusable)?;
+                let bytes = response.bytes()?;
+                // Nothing says beforehand that an answer in chunks is empty.
+                let answer = match format {
+                    RawFormat::Json if bytes.is_empty() => Json::Null,
+                    _ => format::read(format, bytes).map_err(unusable)?,
+                };
                 Ok(Reply::Structured(shape.apply(&answer, input)))
             }
             Self::Binary(binary) => bytes(binary, response),

@@ -78,12 +78,16 @@ pub fn rest_of_path(parameter: &str, text: &str) -> Result<String, Failure> {
     refused("be escaped again and again")
 }
 
-/// Adds a query as it came, but for the pairs whose keys are taken.
-pub fn append_verbatim(query: &mut String, text: &str, taken: &[&str]) {
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let key = pair.split('=').next().unwrap_or_default().replace('+', " ");
+/// Adds a query as it came, but for the pairs whose keys are taken, or are members of what is. Some servers split at semicolons too.
+pub fn append_verbatim(query: &mut String, text: &str, taken: &[String]) {
+    let is_taken = |part: &str| {
+        let key = part.split('=').next().unwrap_or_default().replace('+', " ");
         let key = percent_decode_str(&key).decode_utf8_lossy();
-        if !taken.contains(&key.as_ref()) {
+        let is_of = |name: &String| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('['));
+        taken.iter().any(is_of)
+    };
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        if !pair.split(';').any(is_taken) {
             query.push(if query.is_empty() { '?' } else { '&' });
             query.push_str(pair);
         }
@@ -219,6 +223,8 @@ mod tests {
     #[test]
     fn a_query_is_handed_on_but_for_keys_that_are_taken() {
         for (text, expected) in [
+            ("a=1;key=x&b=2", "?b=2"),
+            ("key[]=1&key%5Ba%5D=2&keys=3", "?keys=3"),
             ("a=1&b=%2C&a=2", "?a=1&b=%2C&a=2"),
             ("key=x&a=1&k%65y=y&key", "?a=1"),
             ("a+b=1&c", "?c"),
@@ -226,7 +232,7 @@ mod tests {
             ("&&", ""),
         ] {
             let mut query = String::new();
-            append_verbatim(&mut query, text, &["key", "a b"]);
+            append_verbatim(&mut query, text, &["key".to_owned(), "a b".to_owned()]);
             assert_eq!(query, expected, "{text}");
         }
     }

@@ -145,6 +145,11 @@ impl<'f> Run<'f> {
         let number = pending.number();
         let in_request = |failure| in_request(step, number, failure);
         let response = pending.wait().and_then(Response::success).map_err(in_request)?;
+        // A redirect that wasn't followed is nothing done.
+        if !matches!(keep, Keep::Answer) && response.status() >= 300 {
+            let what = format!("the upstream answered with status {}", response.status());
+            return Err(in_step(step, Failure::Unavailable(what)));
+        }
         match keep {
             Keep::Nothing => {}
             Keep::Answer => self.answer = Some(response),

@@ -68,7 +68,15 @@ fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
             match parameter.style {
                 QueryStyle::Verbatim => {
                     let others = plan.query.iter().filter(|it| it.style != QueryStyle::Verbatim);
-                    let others: Vec<&str> = others.map(|it| it.name.as_str()).collect();
+                    let mut others: Vec<String> = others.map(|it| it.name.clone()).collect();
+                    // An object goes out as its members.
+                    for it in plan.query.iter().filter(|it| it.style == QueryStyle::FormExploded) {
+                        if let Value::Constant(json) = &it.value
+                            && let Json::Object(members) = parse(json)?
+                        {
+                            others.extend(members.into_iter().map(|(key, _)| key));
+                        }
+                    }
                     encode::append_verbatim(&mut query, &encode::text(&value), &others);
                 }
                 style => encode::append_query(&mut query, &parameter.name, &value, style),

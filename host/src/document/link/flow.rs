@@ -68,6 +68,9 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>,
         }
         Outcome::Made { source: None, .. } => None,
     };
+    if let (Outcome::Answer(_), Some(last)) = (&outcome, fed.last()) {
+        check_bytes(last, report)?;
+    }
     let mut fed = fed.iter();
     let mut steps = Vec::with_capacity(flow.steps.len());
     for (index, (step, after)) in flow.steps.iter().zip(after).enumerate() {
@@ -80,7 +83,7 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>,
                     _ if used.contains(&index) => read(call, fed.called.consumed, report)?,
                     _ => Keep::Nothing,
                 };
-                plan::Task::Ask(fed.request()?, keep)
+                plan::Task::Ask(Box::new(fed.request()?), keep)
             }
             Task::Lookup(lookup) => plan::Task::Find(plan::Lookup {
                 index: lookup.index.value.clone(),
@@ -98,7 +101,9 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>,
 fn outcome(flow: &Flow, fed: &[Fed], needed: &BTreeSet<usize>, bindings: &Bindings, shape: Option<Shape>) -> Outcome {
     if !flow.mappings.is_empty() {
         let mapped = mapped(&flow.mappings, bindings);
-        let shapes = typed(flow, &mapped).map_or(vec![mapped.clone()], |typed| vec![mapped, typed]);
+        let typed = typed(flow, &mapped);
+        // What is declared beside a `ref` is made of what the mappings make.
+        let shapes = std::iter::once(mapped).chain(typed).chain(shape).collect();
         return Outcome::Made { source: None, shapes };
     }
     match flow.steps.iter().rposition(is_call) {
@@ -114,6 +119,19 @@ fn is_handed_on(fed: &[Fed]) -> bool {
         RawAnswer::Data(format) => matches!(format, RawFormat::Json | RawFormat::Text),
         RawAnswer::Bytes(_) => true,
     })
+}
+
+/// The last answer of a flow is handed on as it comes: what is said of bytes couldn't be kept. `None` after an error.
+fn check_bytes(last: &Fed, report: &Report) -> Option<()> {
+    match &last.called.consumed.answer {
+        RawAnswer::Bytes(binary) if binary.max_size.is_some() || binary.media_type.is_some() => {
+            report
+                .not_supported(&last.call.operation.at, "maxBinarySize or outputMediaType of the last step of a flow")
+                .expected("an operation that says neither");
+            None
+        }
+        _ => Some(()),
+    }
 }
 
 /// What is kept of an answer that others need. `None` after an error.

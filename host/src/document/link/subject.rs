@@ -66,6 +66,8 @@ impl<'a> Subject<'a> {
 
     /// The schema of its result.
     pub fn output_schema(&self) -> Option<&'a Json> {
-        self.exposure.output_schema.as_ref().or_else(|| self.shared?.1.output_schema.as_ref())
+        // The flow's is of what the flow makes, not of what is made of that here.
+        let shared = self.shared.filter(|_| self.exposure.outputs.is_none());
+        self.exposure.output_schema.as_ref().or_else(|| shared?.1.output_schema.as_ref())
     }
 }

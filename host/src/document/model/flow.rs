@@ -90,7 +90,7 @@ pub struct Reference {
 }
 
 /// What a flow says about its effects, whoever exposes it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Semantics {
     /// Changes nothing.
     pub safe: Option<bool>,

@@ -26,7 +26,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Sends a request.
-    Ask(Request, Keep),
+    Ask(Box<Request>, Keep),
     /// Searches what another step has led to.
     Find(Lookup),
 }

@@ -25,6 +25,9 @@ const LISTENER: [&str; 3] = ["port", "address", "transport"];
 /// The most operations and tools together. The largest real document has 38; each is looked up among all the others.
 const MAX_EXPOSURES: usize = 5_000;
 
+/// The most resources that are handed on: each is five operations, and is held against all the others.
+const MAX_FORWARDS: usize = 200;
+
 /// Reads all exposes.
 pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> (Vec<Exposure>, Vec<Forward>) {
     let nodes = nodes.iter().filter(|node| !is_import("exposes", node));
@@ -36,6 +39,13 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> (Vec<Exposure
             .expected(format!("at most {MAX_EXPOSURES}"))
             .hint("split the document: one capability per file");
         exposures.truncate(MAX_EXPOSURES);
+    }
+    if let Some(extra) = forwards.get(MAX_FORWARDS) {
+        report
+            .error(Code::Limit, &extra.target.at, format!("too many forwards: {}", forwards.len()))
+            .expected(format!("at most {MAX_FORWARDS}"))
+            .hint("split the document: one capability per file");
+        forwards.truncate(MAX_FORWARDS);
     }
     report_duplicates(&exposures, report);
     report_duplicate_forwards(&forwards, report);

@@ -16,6 +16,9 @@ use crate::document::tree::{Kind, Node, Place, Placed};
 /// that people have written have two to ten.
 const MAX_STEPS: usize = 50;
 
+/// The most names in one target. Results that people read are a few levels deep, and each level costs the compiler stack.
+const MAX_TARGET: usize = 16;
+
 /// The keys of steps: those of one that isn't understood may all be right.
 const KEYS: [&str; 10] = [
     "call",
@@ -183,6 +186,12 @@ fn read_mapping(node: &Node, scope: &Scope, report: &Report) -> Option<Mapping> 
 }
 
 fn read_target(text: Placed<&str>, report: &Report) -> Option<Placed<Vec<String>>> {
+    if text.value.split('.').count() > MAX_TARGET {
+        report
+            .error(Code::Limit, &text.at, "target has too many names")
+            .expected(format!("at most {MAX_TARGET} names with dots between them"));
+        return None;
+    }
     let names: Vec<String> = text.value.split('.').map(str::to_owned).collect();
     if names.iter().any(String::is_empty) {
         report

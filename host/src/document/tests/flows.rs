@@ -314,6 +314,11 @@ fn mistakes_in_steps() {
         (LIST, "{type: loop, name: list-crew}", "error AL007 36:22 @steps[1].type"),
         (LIST, "{name: list-crew, call: registry.list-crew}", "error AL005 36:15 @steps[1]"),
         (", match: id", "", "error AL005 37:15 @steps[2]"),
+        (
+            "targetName: ship.crew",
+            "targetName: a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a",
+            "error AL002 40:28 capability.aggregates[0].functions[0].mappings[1].targetName",
+        ),
         (", lookupValue: $.get-ship.crew", "", "error AL005 37:15 @steps[2]"),
         (", outputParameters: [name]", "", "error AL005 37:15 @steps[2]"),
         (

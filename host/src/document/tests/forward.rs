@@ -158,3 +158,33 @@ fn mistakes_in_forwards() {
     let second = "error AL022 43:57 capability.exposes[0].resources[2].forward.targetNamespace";
     assert_eq!(diagnose(&with_resource(twice), Mode::Tolerant), [second]);
 }
+
+#[test]
+fn no_forward_leads_to_an_api_with_other_credentials() {
+    let other = |authority: &str, path: &str, authentication: &str| {
+        let api = format!(
+            "    - {{type: http, namespace: admin, baseUri: 'https://{authority}{path}', {authentication}resources: [{{path: /x, \
+             operations: [{{name: x, method: GET}}]}}]}}\n"
+        );
+        with_resource("{path: '/api/{{path}}', name: all, forward: {targetNamespace: users}}").replacen(
+            "    - type: http\n",
+            &format!("{api}    - type: http\n"),
+            1,
+        )
+    };
+    for (source, is_refused) in [
+        (other("api.example.com", "/v1/admin", ""), true),
+        (other("API.example.com:443", "/v1", ""), true),
+        (other("api.example.com", "/v1/admin", "authentication: {type: bearer, token: '{{API_KEY}}'}, "), false),
+        (other("api.example.com", "/v10", ""), false),
+        (other("api.example.com", "", ""), false),
+        (other("admin.example.com", "/v1/admin", ""), false),
+    ] {
+        let found = match compile(&source, Mode::Tolerant) {
+            Ok(_) => Vec::new(),
+            Err(diagnostics) => diagnostics,
+        };
+        assert_eq!(found.iter().any(|it| it.code.as_str() == "AL031"), is_refused, "{source}\n{found:?}");
+        assert!(is_refused || found.is_empty(), "{found:?}");
+    }
+}
