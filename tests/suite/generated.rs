@@ -16,10 +16,10 @@ use self::model::{Operation, Request};
 use crate::harness::{Seen, Setup, TestHost, Upstream, json_answer};
 
 /// Documents, and inputs for each of their operations at each door. Each document is compiled, which takes the better part of the time.
-const DOCUMENTS: usize = 24;
+const DOCUMENTS: usize = 8;
 const INPUTS: usize = 10;
 /// Documents with something that is wrong, or is at least other than it was.
-const ALTERED: usize = 40;
+const ALTERED: usize = 16;
 
 fn runner(seed: u8) -> TestRunner {
     TestRunner::new_with_rng(Default::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]))
@@ -123,7 +123,8 @@ async fn an_altered_document_is_refused_with_its_faults_or_each_of_its_tools_can
     for number in 0..ALTERED {
         let status = host.file(&format!("altered-{number}.yaml")).await.expect("a file");
         if status.state != "loaded" {
-            assert!(status.error.contains("error[AL"), "{}", status.error);
+            // The place of each fault, in the one line of the document.
+            assert!(status.error.contains("in the document: 1:"), "{}", status.error);
             failed += 1;
             continue;
         }
@@ -134,7 +135,7 @@ async fn an_altered_document_is_refused_with_its_faults_or_each_of_its_tools_can
             assert!(!result.is_error && upstream.requests().len() == 1, "{tool:#}\n{result:?}");
         }
     }
-    assert!(loaded > 5 && failed > 5, "{loaded} loaded, {failed} refused");
+    assert!(loaded > 2 && failed > 2, "{loaded} loaded, {failed} refused");
 }
 
 /// Takes away, renames or replaces one thing, wherever it stands.

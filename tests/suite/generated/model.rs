@@ -75,7 +75,7 @@ pub struct Request {
 
 /// Some operations.
 pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    vec(operation(), 1..4)
+    vec(operation(), 2..6)
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
