@@ -137,7 +137,7 @@ async fn check_prints_the_grant_that_says_what_the_document_supposes() {
     let leak = THINGS.replacen("binds:\n", "binds:\n  - { from: ./secrets.json, import: x }\n", 1);
     fs::write(shell.path("leak.yaml"), leak).expect("written");
     let said = shell.run(&["check", "leak.yaml"]).await;
-    said.check(1, &[], &["leak.yaml:4:11: error[AL050]", "no file of parts"]);
+    said.check(1, &[], &["leak.yaml:4:13: error[AL050]", "no file of parts"]);
     assert!(!said.err.contains("the-key-of-this-test"), "{}", said.err);
     fs::write(shell.path("things.yaml"), THINGS.replace("./shared/", "../shared/")).expect("written");
     shell.run(&["check", "things.yaml"]).await.check(1, &[], &["things.yaml:9:15: error[AL050]", "outside"]);
