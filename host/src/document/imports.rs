@@ -13,7 +13,7 @@ use super::report::{Report, Reported};
 use super::shape::{self, PARTS};
 use super::tree::{self, Entry, Kind, MAX_NODES, MAX_TEXT_BYTES, Node, Placed, Size};
 
-/// The texts of other files, by the path that [`wanted`] gives; or why one can't be read.
+/// The texts of other files, by the path that `wanted` gives; or why one can't be read.
 pub type Files = HashMap<String, Result<String, String>>;
 
 /// The most files that one document imports from. Real ones share two or three.

@@ -83,7 +83,7 @@ pub fn compile(source: &str, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
     compile_with(source, &Files::default(), mode)
 }
 
-/// Compiles a document with the texts of the files that [`wanted`] names.
+/// Compiles a document with the texts of the files that `wanted` names.
 pub fn compile_with(source: &str, files: &Files, mode: Mode) -> Result<Compiled, Vec<Diagnostic>> {
     compile_reporting(Lints::Silent, source, files, mode)
 }
