@@ -17,7 +17,7 @@ use crate::harness::{Seen, Setup, TestHost, Upstream, json_answer};
 
 /// Documents, and inputs for each of their operations at each door. Each document is compiled, which takes the better part of the time.
 const DOCUMENTS: usize = 8;
-const INPUTS: usize = 10;
+const INPUTS: usize = 25;
 /// Documents with something that is wrong, or is at least other than it was.
 const ALTERED: usize = 16;
 
@@ -95,6 +95,10 @@ async fn call(
         "{it:?}\n{input:?}\nseen {seen:?}\nwanted {expected:?}\n{result:?}"
     );
 
+    // A query has no way to say that a list is empty.
+    if input.values().any(|value| value.as_array().is_some_and(Vec::is_empty)) {
+        return true;
+    }
     let (path, headers, body) = it.over_rest(at, input);
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let answer = host.rest().raw(it.method, &path, &headers, body).await;

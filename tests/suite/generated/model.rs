@@ -1,7 +1,7 @@
 //! Operations that are made up, the document that says what they are, and what becomes of an input: told from the rules of the format, not
 //! from the product.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::{
     collection::vec,
     option,
@@ -288,7 +288,9 @@ impl Operation {
         let given = |it: &Parameter| input.get(&it.input).map(text);
         let mut target = format!("/base/things/{at}");
         for it in self.at(Place::Path) {
-            let value = given(it).filter(|value| !matches!(value.as_str(), "" | "." | ".."))?;
+            // The mediator reads a path as an upstream might that decodes it once more.
+            let climbs = |value: &str| matches!(&*percent_decode_str(value).decode_utf8_lossy(), "" | "." | "..");
+            let value = given(it).filter(|value| !climbs(value) && !value.contains(char::is_control))?;
             target = format!("{target}/{}", encode(&value));
         }
         let pairs: Vec<String> = self.parameters.iter().flat_map(|it| pairs(it, input.get(&it.input))).collect();
