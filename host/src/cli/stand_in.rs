@@ -119,8 +119,7 @@ impl Recorder {
 }
 
 fn is_rewritten(grant: &Grant, at: &Destination) -> bool {
-    let is_below = |prefix: &str| at.prefix.strip_prefix(prefix).is_some_and(|it| it.is_empty() || it.starts_with('/'));
-    grant.rewrites.iter().any(|it| it.from.origin() == at.origin() && is_below(&it.from.prefix))
+    grant.rewrites.iter().any(|it| at.is_within(&it.from))
 }
 
 async fn take(request: Request<Incoming>, sender: mpsc::Sender<Recorded>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -68,11 +68,7 @@ fn link_one<'a>(forward: &'a Forward, document: &'a Document, report: &Report) -
 fn lies_within(api: &Consumes, outer: &Consumes) -> bool {
     let at = |it: &Consumes| Destination::parse(&it.base.as_ref()?.to_url()).ok();
     let (Some(inner), Some(base)) = (at(api), at(outer)) else { return false };
-    let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    !std::ptr::eq(api, outer)
-        && api.credentials != outer.credentials
-        && inner.origin() == base.origin()
-        && inner.prefix.strip_prefix(&base.prefix).is_some_and(is_below)
+    !std::ptr::eq(api, outer) && api.credentials != outer.credentials && inner.is_within(&base)
 }
 
 /// Operations come first.

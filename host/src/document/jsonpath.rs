@@ -56,7 +56,11 @@ pub fn is_singular(path: &str) -> bool {
     true
 }
 
-fn check_size(text: &str) -> Result<(), String> {
+/// Checks that a path is no larger than the parser may be given.
+///
+/// # Errors
+/// How large it is.
+pub fn check_size(text: &str) -> Result<(), String> {
     if text.len() > MAX_LENGTH {
         return Err(format!("it has {} bytes, and at most {MAX_LENGTH} are read", text.len()));
     }

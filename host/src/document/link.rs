@@ -161,13 +161,17 @@ impl Fed<'_> {
     }
 }
 
-fn find_called<'a>(call: &Placed<String>, document: &'a Document, report: &Report) -> Option<Called<'a>> {
-    let find_in = |consumes: &'a Consumes| {
+/// The operation that a `call` means, if there is one.
+fn called<'a>(call: &Placed<String>, document: &'a Document) -> Option<Called<'a>> {
+    document.consumes.iter().find_map(|consumes| {
         let name = call.value.strip_prefix(&consumes.namespace.value)?.strip_prefix('.')?;
         let consumed = consumes.operations.iter().find(|operation| operation.name.value == name)?;
         Some(Called { consumes, consumed })
-    };
-    let found = document.consumes.iter().find_map(find_in);
+    })
+}
+
+fn find_called<'a>(call: &Placed<String>, document: &'a Document, report: &Report) -> Option<Called<'a>> {
+    let found = called(call, document);
     match &found {
         Some(called) => report.uses(&called.consumed.name.at),
         None => report_unknown_call(call, document, report),

@@ -20,7 +20,7 @@ use crate::{
 pub(super) type Secrets = BTreeMap<String, Result<Secret, MissingSecret>>;
 
 /// Everything but what RFC 3986 calls unreserved: no server can read a value encoded this way differently.
-pub(super) const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is added to each request to one declared upstream. Printing it shows no value.
 #[derive(Debug, Default)]

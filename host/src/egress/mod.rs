@@ -46,7 +46,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::Instant;
 
-pub(crate) use self::tls::plain as plain_tls;
 use self::{
     address::AddressPolicy,
     audit::{Audit, Step},
@@ -64,6 +63,7 @@ pub use self::{
     response::Body,
     toml_lines::needed_grant,
 };
+pub(crate) use self::{credentials::NOT_UNRESERVED, tls::plain as plain_tls};
 use crate::{
     contract::Upstream,
     grant::{Grant, Limits, Retries},

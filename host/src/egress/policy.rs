@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     contract::Upstream,
-    grant::{BadDestination, Destination, Grant, Pattern},
+    grant::{BadDestination, Destination, Grant, Pattern, is_below},
 };
 
 /// What one plugin may ask for: declared ∧ granted.
@@ -216,11 +216,6 @@ fn covers(allowed: &Pattern, asked: &Destination) -> Result<(), Aspect> {
         return Err(Aspect::Path);
     }
     Ok(())
-}
-
-/// A prefix ends at the end of a segment: `/v1` covers `/v1/users` and not `/v10`.
-fn is_below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Of several patterns that cover a request, the one with most of it counts: one host before many, then the longer prefix.

@@ -127,6 +127,11 @@ impl Destination {
         Self { prefix: String::new(), ..self.clone() }
     }
 
+    /// Whether it lies within another one: of the same origin, and below its prefix.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.origin() == other.origin() && is_below(&other.prefix, &self.prefix)
+    }
+
     /// `host[:port]` as it stands in a URL and in the `Host` header: brackets around IPv6, no default port.
     pub fn authority(&self) -> String {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
@@ -136,6 +141,11 @@ impl Destination {
             format!("{open}{}{close}:{}", self.host, self.port)
         }
     }
+}
+
+/// A prefix ends at the end of a segment: `/v1` covers `/v1/users` and not `/v10`.
+pub(crate) fn is_below(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl fmt::Display for Destination {

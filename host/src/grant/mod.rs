@@ -26,6 +26,7 @@ pub use self::{
     source::{ClientAuthentication, ClientCredentials, Source, Stamp, Stored, TokenUrl},
     tls::{BadTls, Tls, identity},
 };
+pub(crate) use destination::is_below;
 
 /// What an operator allows one plugin. Without a grant a plugin isn't loaded.
 #[derive(Clone, Debug, Default)]

@@ -10,22 +10,20 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::{answer, answer::Rendering, arguments};
 use crate::{
     cli::{Call, CliError},
-    config, egress,
+    config,
+    egress::{self, NOT_UNRESERVED},
     grant::Secret,
 };
 
 /// The largest OpenAPI document that is read. 64 MB: a host with ten thousand operations has less.
 const MAX_OPENAPI: usize = 64 << 20;
-
-/// Everything but what RFC 3986 calls unreserved, so that a value is one segment, or one value of a query.
-const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) async fn call(url: &str, args: &Call, rendering: Rendering) -> Result<(), CliError> {
     let host = Running::at(url, args)?;

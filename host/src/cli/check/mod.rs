@@ -18,7 +18,7 @@ use super::{Check, CliError, plugin_name, terminal};
 use crate::{
     app,
     component::{LoadError, Loader, Source},
-    contract::Origins,
+    contract::{Description, Origins},
     document::{self, Code, Compiled, Diagnostic, Files, Mode, Severity},
     sandbox::Sandbox,
 };
@@ -106,17 +106,18 @@ pub(super) fn read(file: &Path) -> Result<Source, CliError> {
     Source::read(file).map_err(|reason| load_error(file, reason))
 }
 
-/// Compiles a document and prints what is wrong with it; a component is looked at when it is loaded.
-pub(super) fn document(file: &Path, source: &Source) -> Result<(), CliError> {
+/// Compiles a document, prints what is wrong with it, and gives what it offers; a component is looked at when it is loaded.
+pub(super) fn document(file: &Path, source: &Source) -> Result<Option<Description>, CliError> {
     let Source::Document { text, files } = source else {
-        return Ok(());
+        return Ok(None);
     };
     let (diagnostics, outcome) = outcome_of(document::compile_with(text, files, Mode::Tolerant));
     for diagnostic in &diagnostics {
         human::print_diagnostic(diagnostic, file, text, files);
     }
     match outcome {
-        Outcome::Usable(..) | Outcome::Shared => Ok(()),
+        Outcome::Usable(description, _) => Ok(Some(description)),
+        Outcome::Shared => Ok(None),
         Outcome::Diagnosed | Outcome::NoPlugin(_) => {
             Err(CliError::Checked(format!("{}: not a usable document", file.display())))
         }

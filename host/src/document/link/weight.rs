@@ -1,6 +1,6 @@
 //! How much of a document an exposure repeats: what it calls, and the flow that it refers to, are copied for each that does.
 
-use super::flow;
+use super::{Called, called, flow};
 use crate::document::model::{Action, Call, Document, Exposure, Outputs};
 use crate::document::plan::{Body, Form, Shape};
 
@@ -23,21 +23,15 @@ pub fn weight(exposure: &Exposure, document: &Document) -> usize {
 }
 
 fn of_call(call: &Call, document: &Document) -> usize {
-    let called = document.consumes.iter().flat_map(|api| {
-        let name = call.operation.value.strip_prefix(&api.namespace.value).and_then(|rest| rest.strip_prefix('.'));
-        api.operations.iter().filter(move |operation| Some(operation.name.value.as_str()) == name)
-    });
-    let weights = called.map(|operation| {
-        let body = match &operation.body {
-            Some(Body::JsonTree(nodes)) => nodes.len(),
-            Some(Body::Text(text)) => text.parts.len(),
-            Some(Body::Form(fields)) => fields.len(),
-            Some(Body::Multipart(parts)) => parts.len(),
-            _ => 1,
-        };
-        1 + operation.parameters.len() + body
-    });
-    weights.sum()
+    let Some(Called { consumed, .. }) = called(&call.operation, document) else { return 0 };
+    let body = match &consumed.body {
+        Some(Body::JsonTree(nodes)) => nodes.len(),
+        Some(Body::Text(text)) => text.parts.len(),
+        Some(Body::Form(fields)) => fields.len(),
+        Some(Body::Multipart(parts)) => parts.len(),
+        _ => 1,
+    };
+    1 + consumed.parameters.len() + body
 }
 
 fn of_shape(shape: &Shape) -> usize {

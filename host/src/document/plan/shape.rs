@@ -1,6 +1,7 @@
 //! A JSON value made of another one: the meaning of `shape` in `wit/plan.wit` inside the host, as a tree.
 
 use super::Value;
+use crate::document::jsonpath;
 
 /// How a value is made of its source and of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +94,6 @@ impl Shape {
 
     /// What is made of the member of this name.
     pub fn member(name: &str, form: Form) -> Self {
-        Self { origin: Origin::Path(format!("$[{}]", serde_json::Value::from(name))), form }
+        Self { origin: Origin::Path(jsonpath::to_member(name)), form }
     }
 }

@@ -19,8 +19,6 @@ const KINDS: [(&str, &[&str]); 5] = [
     ("digest", &["username", "password"]),
     ("oauth2", &["authorizationServerUri", "resource", "scopes", "audience", "tokenEndpoint", "tokenValidation"]),
 ];
-/// The keys whose value has to be a secret.
-const SECRETS: [&str; 3] = ["token", "value", "password"];
 
 /// What would narrow down who may call, and where the operator does that.
 const DECIDED_ELSEWHERE: [(&str, &str); 2] =
@@ -59,14 +57,17 @@ fn read_kind(mut fields: Fields, secrets: &Secrets, report: &Report) {
         }
     }
     for key in *keys {
-        match (SECRETS.contains(key), *key == "username") {
-            (true, _) => fields.text(key).map(|text| read_secret_text(&text, secrets, report)),
-            (_, true) => fields.text(key).map(|text| read_text_with_secrets(&text, secrets, report)),
+        let read = match *key {
+            "token" | "value" | "password" => read_secret_text,
+            "username" => read_text_with_secrets,
             _ => {
                 fields.ignore(&[key]);
-                None
+                continue;
             }
         };
+        if let Some(text) = fields.text(key) {
+            read(&text, secrets, report);
+        }
     }
     fields.finish();
 }

@@ -5,42 +5,23 @@
 use serde_json_path::JsonPath;
 
 use crate::document::diagnostic::Code;
+use crate::document::jsonpath;
 use crate::document::report::Report;
 use crate::document::tree::Place;
-
-/// The longest path. Real ones have some dozens of characters.
-const MAX_LENGTH: usize = 1_000;
-/// The most brackets that are open at once. A filter within a filter needs four, and each level costs the parser stack.
-const MAX_NESTING: usize = 8;
 
 /// Reads a path, and gives it as the standard has it.
 pub fn read(path: &str, at: &Place, report: &Report) -> Option<String> {
     let path = standard(path);
-    let (reason, expected) = match (path.len(), nesting(&path)) {
-        (length, _) if length > MAX_LENGTH => (format!("it has {length} bytes"), format!("at most {MAX_LENGTH}")),
-        (_, depth) if depth > MAX_NESTING => {
-            (format!("{depth} brackets are open at once"), format!("at most {MAX_NESTING}"))
+    let read = jsonpath::check_size(&path).and_then(|()| JsonPath::parse(&path).map_err(|error| error.to_string()));
+    match read {
+        Ok(_) => Some(path),
+        Err(reason) => {
+            report
+                .error(Code::InvalidValue, at, format!("path can't be read: {reason}"))
+                .expected("a JSONPath (RFC 9535), e.g. `$.items[0].id`");
+            None
         }
-        _ => match JsonPath::parse(&path) {
-            Ok(_) => return Some(path),
-            Err(error) => (error.to_string(), "a JSONPath (RFC 9535), e.g. `$.items[0].id`".to_owned()),
-        },
-    };
-    report.error(Code::InvalidValue, at, format!("path can't be read: {reason}")).expected(expected);
-    None
-}
-
-fn nesting(path: &str) -> usize {
-    let mut open = 0_usize;
-    let depths = path.chars().map(|c| {
-        match c {
-            '(' | '[' => open += 1,
-            ')' | ']' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        open
-    });
-    depths.max().unwrap_or(0)
+    }
 }
 
 /// A path as the standard has it: a trailing dot means nothing, and a name that can't stand after a dot stands in brackets.
