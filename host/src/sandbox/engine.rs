@@ -2,7 +2,7 @@
 //!
 //! Once per process. What a single call may use is set in its store.
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -10,7 +10,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::p2::bindings as wasi;
 
-use super::state::State;
+use super::{functions::Functions, state::State};
 
 /// How often a running guest gives the thread back, and so the grain of the processor-time limit. 5 ms: other calls on the same
 /// thread wait no longer than that for a guest that loops, and 200 wake-ups a second cost nothing that can be measured.
@@ -45,12 +45,12 @@ pub const MAX_MEMORY: usize = 1 << 30;
 
 /// Makes the engine and starts its clock.
 pub(super) fn start() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&config())?;
+    let engine = Engine::new(&config()?)?;
     start_clock(&engine)?;
     Ok(engine)
 }
 
-fn config() -> Config {
+fn config() -> wasmtime::Result<Config> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)
         .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES_PER_COMPONENT)
@@ -71,8 +71,9 @@ fn config() -> Config {
         .max_wasm_stack(MAX_WASM_STACK)
         .async_stack_size(CALL_STACK)
         // No guest of this contract uses WASI 0.3, and its bookkeeping costs every call.
-        .concurrency_support(false);
-    config
+        .concurrency_support(false)
+        .enable_incremental_compilation(Arc::new(Functions::default()))?;
+    Ok(config)
 }
 
 /// The clock runs as long as the engine is used: it holds it weakly.

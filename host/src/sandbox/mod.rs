@@ -10,6 +10,7 @@ mod convert;
 mod dialogue;
 mod engine;
 mod events;
+mod functions;
 mod lane;
 mod log;
 mod meter;
