@@ -8,11 +8,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    num::NonZero,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
+    thread,
     time::Duration,
 };
 
+use futures::{StreamExt, stream::FuturesOrdered};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -20,7 +23,7 @@ use super::{
     places::{Listing, Places, Watch, plugin_name},
 };
 use crate::{
-    component::{Imported, LoadError, Loader, Source},
+    component::{Imported, LoadError, Loader, Plugin, Source},
     contract::Audience,
     document::{self, Files},
     grant::Grant,
@@ -78,6 +81,15 @@ pub enum FileState {
     Outdated(String),
 }
 
+/// A version of a file that isn't known yet.
+struct News<'a> {
+    path: &'a Path,
+    version: String,
+    imports: BTreeSet<PathBuf>,
+    /// Its plugin; `None` for a file that is none, but for documents to import from.
+    plugin: Result<Option<Plugin>, ReplaceError>,
+}
+
 /// The plugin folder and what is known of its files.
 pub struct Folder {
     places: Places,
@@ -87,6 +99,8 @@ pub struct Folder {
     metrics: Arc<Metrics>,
     /// Whom the host can tell its callers to be.
     callers: Audience,
+    /// How many plugins are compiled at the same time: one for each processor, as compiling is all that they do meanwhile.
+    compilers: usize,
     /// Locked for as long as a status takes to copy, never across a load.
     files: Mutex<BTreeMap<PathBuf, FileStatus>>,
 }
@@ -101,7 +115,8 @@ impl Folder {
         metrics: Arc<Metrics>,
         callers: Audience,
     ) -> Self {
-        Self { places, grants, loader, catalog, metrics, callers, files: Mutex::default() }
+        let compilers = thread::available_parallelism().map_or(1, NonZero::get);
+        Self { places, grants, loader, catalog, metrics, callers, compilers, files: Mutex::default() }
     }
 
     /// The state of every plugin file, by path.
@@ -185,16 +200,22 @@ impl Folder {
         self.metrics.plugins(self.catalog.snapshot().plugins().len());
     }
 
+    /// Compiles side by side; what comes of it goes into the catalog in the order of the folder, so that it doesn't depend on who was faster.
     async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<PathBuf>) {
-        for (path, contents) in listing {
-            let imported = imported(path, contents);
-            let version = version(contents, &imported);
-            if !doubtful.contains(path) && self.is_news(path, &version) {
-                self.load(path, version, contents, listing).await;
-                if let Some(status) = self.files().get_mut(path) {
-                    status.imports = imported.folders();
+        let mut candidates = listing.iter().filter(|(path, _)| !doubtful.contains(*path));
+        let mut compiling = FuturesOrdered::new();
+        loop {
+            while compiling.len() < self.compilers
+                && let Some((path, contents)) = candidates.next()
+            {
+                let imported = imported(path, contents);
+                let version = version(contents, &imported);
+                if self.is_news(path, &version) {
+                    compiling.push_back(self.compile(path, contents, version, imported.folders()));
                 }
             }
+            let Some(news) = compiling.next().await else { break };
+            self.load(news, listing);
         }
     }
 
@@ -223,9 +244,10 @@ impl Folder {
         }
     }
 
-    async fn load(&self, path: &Path, version: String, contents: &io::Result<Vec<u8>>, listing: &Listing) {
+    /// Puts a file's plugin into the catalog, and notes what has become of the file.
+    fn load(&self, News { path, version, imports, plugin }: News<'_>, listing: &Listing) {
         let file = file_name(path);
-        let state = match self.replace(path, contents, listing).await {
+        let state = match self.put(path, plugin, listing) {
             Ok(Some(plugin)) => {
                 tracing::info!(plugin, version, "plugin loaded");
                 self.warn_of_unserved(&plugin);
@@ -249,7 +271,7 @@ impl Folder {
             }
         };
         let generation = self.catalog.snapshot().generation();
-        let status = FileStatus { file, state, version, generation, imports: BTreeSet::new() };
+        let status = FileStatus { file, state, version, generation, imports };
         self.files().insert(path.to_owned(), status);
     }
 
@@ -267,30 +289,49 @@ impl Folder {
         }
     }
 
-    /// Loads the file and puts its plugin into the catalog. `None` for a file that is none, but for documents to import from.
-    async fn replace(
+    async fn compile<'a>(
         &self,
-        path: &Path,
+        path: &'a Path,
         contents: &io::Result<Vec<u8>>,
-        listing: &Listing,
-    ) -> Result<Option<String>, ReplaceError> {
-        let file = file_name(path);
-        let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()));
-        let source = contents.and_then(|contents| Ok(Source::from_contents(path, contents.clone())?));
-        if matches!(source, Ok(Source::Shared(_))) {
+        version: String,
+        imports: BTreeSet<PathBuf>,
+    ) -> News<'a> {
+        News { path, version, imports, plugin: self.plugin(path, contents).await }
+    }
+
+    /// Makes the file's plugin. `None` for a file that is none, but for documents to import from.
+    async fn plugin(&self, path: &Path, contents: &io::Result<Vec<u8>>) -> Result<Option<Plugin>, ReplaceError> {
+        let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()))?;
+        let source = Source::from_contents(path, contents.clone())?;
+        if matches!(source, Source::Shared(_)) {
             return Ok(None);
         }
+        let file = file_name(path);
         let name = plugin_name(&file).ok_or(ReplaceError::Name)?;
-        if let Some(other) = self.twin(path, name, listing) {
-            return Err(ReplaceError::Twin(other));
-        }
-        let source = source?;
         let loader = self.loader.clone();
         let (name, grant) = (name.to_owned(), self.grants.get(name).cloned());
         // Compiling computes for a second: on a thread of its own, so that calls don't wait for it.
         let runtime = tokio::runtime::Handle::current();
         let loading = tokio::task::spawn_blocking(move || runtime.block_on(loader.load(&name, source, grant.as_ref())));
-        let plugin = loading.await.map_err(|panic| ReplaceError::Fault(panic.to_string()))??;
+        Ok(Some(loading.await.map_err(|panic| ReplaceError::Fault(panic.to_string()))??))
+    }
+
+    /// Gives the name of the plugin that is in the catalog now. That another file has it counts before what is wrong with this one.
+    fn put(
+        &self,
+        path: &Path,
+        compiled: Result<Option<Plugin>, ReplaceError>,
+        listing: &Listing,
+    ) -> Result<Option<String>, ReplaceError> {
+        if let Ok(None) = compiled {
+            return Ok(None);
+        }
+        let file = file_name(path);
+        let name = plugin_name(&file).ok_or(ReplaceError::Name)?;
+        if let Some(other) = self.twin(path, name, listing) {
+            return Err(ReplaceError::Twin(other));
+        }
+        let Some(plugin) = compiled? else { return Ok(None) };
         let name = plugin.name().to_owned();
         self.catalog.put(plugin)?;
         Ok(Some(name))
