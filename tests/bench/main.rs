@@ -7,6 +7,7 @@ mod harness;
 mod attackers;
 mod neighbours;
 mod soak;
+mod stolen;
 
 use std::{env, process::ExitCode};
 
