@@ -273,6 +273,18 @@ fn mocks_make_their_result_of_the_inputs() {
     let alone = mock("[{type: array, items: {type: boolean, value: true}}]");
     let item = value(Value::Constant(json!(true)), Form::Boolean);
     assert_eq!(*find_action(&alone, "get-user").1, Action::Made(whole(array(Gather::ItemsOrOne, item))));
+    let containers = mock(
+        "[{name: l, type: array, items: {type: string, value: '{{id}}'}}, {name: none, type: array}, {name: o, type: object}, \
+         {name: p, type: object, properties: {l: {type: array, items: [{name: x, type: integer, value: 1}]}}}]",
+    );
+    let one = whole(object([("x", value(Value::Constant(json!(1)), Form::Integer))]));
+    let members = object([
+        ("l", whole(array(Gather::ItemsOrOne, value(Value::Input("id".to_owned()), Form::Text(None))))),
+        ("none", value(Value::Constant(json!([])), Form::AsItIs)),
+        ("o", Shape::WHOLE),
+        ("p", whole(object([("l", whole(array(Gather::ItemsOrOne, one)))]))),
+    ]);
+    assert_eq!(*find_action(&containers, "get-user").1, Action::Made(whole(members)));
     for (outputs, expected) in [
         ("[{name: a, type: string}]", "error AL005 38:34 @get.outputParameters[0]"),
         ("[{name: a, type: string, mapping: $.a}]", "error AL007 38:67 @get.outputParameters[0].mapping"),
