@@ -296,6 +296,8 @@ fn mocks_make_their_result_of_the_inputs() {
             &[expected],
         );
     }
+    let with_arguments = ("call: users.get\n", "outputParameters: [{name: a, type: string, value: x}]\n");
+    check(&[with_arguments], &["warning AL007 39:15 @get.with"]);
 }
 
 #[test]
