@@ -215,6 +215,7 @@ fn declared_outputs_give_members_their_types() {
         ("[{name: shop, type: object}]", format!("warning AL024 41:37 {at}[0].name")),
         ("[{name: ship, type: text}]", format!("error AL007 41:49 {at}[0].type")),
         ("[{name: ship}]", format!("error AL005 41:30 {at}[0]")),
+        ("[{name: ship, type: object}, {name: ship, type: object}]", format!("error AL021 41:65 {at}[1].name")),
         ("[{type: object}]", format!("error AL005 41:30 {at}[0]")),
     ] {
         let [(from, to)] = &with(outputs);
