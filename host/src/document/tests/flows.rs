@@ -401,6 +401,17 @@ fn mistakes_in_references() {
 }
 
 #[test]
+fn the_flows_of_all_aggregates_have_a_bound() {
+    let aggregate = |namespace: usize| {
+        let flows: String = (0..1_700).map(|flow| format!("{{name: f{flow}, call: registry.list-crew}}, ")).collect();
+        format!("    - {{namespace: n{namespace}, flows: [{flows}]}}\n")
+    };
+    let many = format!("{}  exposes:", (0..3).map(aggregate).collect::<String>());
+    let told = diagnose(&changed(&[("  exposes:", &many)]), Mode::Tolerant);
+    assert!(matches!(told.as_slice(), [one] if one.starts_with("error AL002 43:")), "{told:?}");
+}
+
+#[test]
 fn a_flow_has_a_bound() {
     let steps = format!("{LIST}\n            - ").replacen("list-crew,", "c@,", 1);
     let many: String = (0..60).map(|number| steps.replace('@', &number.to_string())).collect();
