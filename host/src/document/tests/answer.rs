@@ -321,6 +321,27 @@ fn output_schemas() {
 }
 
 #[test]
+fn no_schema_is_promised_of_what_is_no_json() {
+    let api = "capability.consumes[0].resources[0].operations[0]";
+    for format in ["text", "binary"] {
+        let raw = format!("name: get\n              outputRawFormat: {format}\n");
+        let with_schema = format!("{raw}              outputSchema: {{type: object}}\n");
+        let exposed = ("call: users.get\n", "call: users.get\n              outputSchema: {type: object}\n");
+        check(&[("name: get\n", &with_schema)], &[&format!("warning AL007 21:15 {api}.outputSchema")]);
+        let compiled = compile(&changed(&[("name: get\n", &with_schema)]), Mode::Tolerant).unwrap();
+        assert_eq!(find(&compiled.plan, "get-user").0.output_schema, None, "{format}");
+        check(&[("name: get\n", &raw), exposed], &["error AL007 39:21 @get.call"]);
+    }
+    // What is made of text is JSON.
+    let text = ("name: get\n", "name: get\n              outputRawFormat: text\n");
+    let made = "call: users.get\n              outputSchema: {type: string}\n              outputParameters: [{type: string, mapping: $.}]\n";
+    assert_eq!(
+        find_action(&plan(&[text, ("call: users.get\n", made)]), "get-user").0.output_schema,
+        Some(json!({"type": "string"}))
+    );
+}
+
+#[test]
 fn what_is_not_supported_yet_is_said() {
     let api = "capability.consumes[0]";
     let rest = "capability.exposes[0]";
