@@ -158,6 +158,11 @@ fn a_step_that_changes_something_keeps_its_place() {
     let early = "{type: call, name: early, call: registry.drop-ship, with: {imo: $.late.id}}";
     let late = "{type: call, name: late, call: registry.list-crew, with: {page: 1}}";
     assert_eq!(after(early, late), [vec![], vec![0, 2], vec![]]);
+    // A check that refers to what comes later is still a check of what stands behind it.
+    let check = ("{imo: \"{{imo}}\"}", "{imo: $.late.id}");
+    let (_, checked) = flow(&[check, (LIST, drop), (LOOKUP, late), (MAPPINGS, "")]);
+    let after: Vec<_> = checked.steps.into_iter().map(|step| step.after).collect();
+    assert_eq!(after, [vec![2], vec![0, 2], vec![]]);
 }
 
 #[test]
