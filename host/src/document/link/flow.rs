@@ -60,6 +60,7 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>,
     let order = sort(&needs, &changing).map_err(|cycle| report_cycle(flow, &cycle, report)).ok()?;
     let after = keep_changes_in_place(&order, needs.clone(), &changing);
     let mut used: BTreeSet<usize> = needs.into_iter().flatten().collect();
+    used.extend(shape.iter().flat_map(Shape::values).flat_map(steps_of));
     let outcome = outcome(flow, fed, &used, bindings, shape);
     used.extend(flow.mappings.iter().flat_map(|mapping| steps_of(&mapping.value.value)));
     let answered_by = match outcome {

@@ -68,6 +68,10 @@ pub fn read_outputs(fields: &mut Fields, action: Option<&Action>, scope: &Scope,
     match action {
         Some(Action::Mock(_)) => output::read_mock(fields, scope, report),
         Some(Action::Flow(flow)) if !flow.mappings.is_empty() => None,
+        Some(Action::Flow(flow)) => {
+            let steps: Vec<&str> = flow.steps.iter().map(|step| step.name.value.as_str()).collect();
+            output::read_parameters(fields, &Scope { steps: &steps, ..*scope }, report)
+        }
         _ => output::read_parameters(fields, scope, report),
     }
 }

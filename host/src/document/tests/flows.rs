@@ -185,6 +185,26 @@ fn without_mappings_the_last_call_answers() {
 }
 
 #[test]
+fn outputs_of_the_last_answer_may_refer_to_steps() {
+    let outputs = "          outputParameters: [{name: of, type: string, value: 'x-{{get-ship.id}}'}, {name: n, type: integer}]\n";
+    let (operation, made) =
+        flow(&[(LOOKUP, "{type: call, name: last, call: registry.list-crew, with: {page: 2}}"), (MAPPINGS, outputs)]);
+    assert_eq!(operation.input_schema["properties"].as_object().unwrap().keys().collect::<Vec<_>>(), ["imo"]);
+    let of = Value::Template(vec![
+        TemplatePart::Text("x-".to_owned()),
+        TemplatePart::Step(Part { step: 0, path: "$.id".to_owned() }),
+    ]);
+    let of = Shape { origin: Origin::Value(of), form: Form::Text(None) };
+    let shape = object(vec![("of", of), ("n", Shape::member("n", Form::Integer))]);
+    assert_eq!(made.outcome, Outcome::Made { source: Some(2), shapes: vec![shape] });
+    let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(..)));
+    assert_eq!(made.steps.iter().map(is_read).collect::<Vec<_>>(), [true, false, true]);
+    let unknown = outputs.replace("{{get-ship.id}}", "{{$.get-shop.id}}");
+    let at = "capability.aggregates[0].functions[0].outputParameters[0].value";
+    check(&[(MAPPINGS, &unknown)], &[&format!("error AL023 38:62 {at}")]);
+}
+
+#[test]
 fn declared_outputs_give_members_their_types() {
     let with = |outputs: &str| [(MAPPINGS, format!("{MAPPINGS}          outputParameters: {outputs}\n"))];
     let shapes = |outputs: &str| {
