@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use airlock::listen::Limits;
+use airlock::{callers::KeyHash, listen::Limits};
 use axum::{Router, body::Body, response::Response};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -23,6 +23,7 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::callers::ask;
 use crate::harness::{Setup, TestHost, Upstream, json_answer, path, random_text, within_patience};
 
 fn setup(upstream: &str, grant: &str) -> Setup {
@@ -98,6 +99,8 @@ async fn only_trusted_headers_pass_and_no_credential_of_the_caller() {
     assert_eq!(sent("accept"), ["image/png"]);
     assert_eq!(sent("content-type"), [""; 0], "the caller hasn't said what it is");
 }
+
+const EVERY_EFFECT: &str = "effects = [\"read-only\", \"write\", \"destructive\"]";
 
 /// The statuses of all answers in what was heard on a connection.
 fn statuses(heard: &str) -> Vec<u16> {
@@ -318,4 +321,42 @@ async fn what_is_handed_on_is_described_and_is_no_tool() {
         put["parameters"].as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
     assert_eq!(names, ["id", "query", "x-trace", "x-version", "accept"]);
     assert_eq!(host.mcp().tools().await, [json!(null); 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_from_a_caller_is_not_done_by_a_wider_forward() {
+    let upstream = Upstream::echo().await;
+    let [all, forwards] = [random_text(), random_text()];
+    let caller = |name: &str, key: &str, operations: &str| {
+        let hash = KeyHash::of(key);
+        format!(
+            "[callers.{name}]\nkey.hash = \"{hash}\"\nplugins = [\"*\"]\noperations = [\"{operations}\"]\n{EVERY_EFFECT}\n"
+        )
+    };
+    let callers = caller("all", &all, "*") + &caller("forwards", &forwards, "*forward*");
+    // Another plugin hands on all that the first one says nothing of.
+    let document = fs::read_to_string(path("cases/forward.yaml")).expect("a document");
+    let wider = document.replace("path: /files/{{path}}", "path: /{{path}}").replace("/files/{id}", "/info/{id}");
+    let grant = format!(
+        "[grants.wider]\nhosts = [\"https://files.test/api\"]\nsecrets.FILES_KEY = {{ file = \"secrets/KEY\" }}\n\
+         upstreams.\"https://files.test\" = \"{}\"\n",
+        upstream.url()
+    );
+    let wider = wider.replace("path: /root", "path: /wider-root");
+    let host = setup(&upstream.url(), "").file("wider.yaml", wider).config(&grant).config(&callers).start().await;
+    for (key, method, path, status) in [
+        (&all, "GET", "/files/a", 200),
+        (&forwards, "GET", "/files/a", 404),
+        (&forwards, "HEAD", "/files/a", 404),
+        (&forwards, "GET", "/info/a", 404),
+        (&forwards, "PUT", "/files/a", 200),
+        (&forwards, "GET", "/files/a/b", 200),
+        (&forwards, "GET", "/elsewhere", 200),
+    ] {
+        let answer = ask(&host.rest(), method, path, key).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert_eq!(upstream.requests().len(), usize::from(status == 200), "{method} {path}");
+    }
+    let allowed = ask(&host.rest(), "OPTIONS", "/files/a", &forwards).await;
+    assert_eq!(allowed.header("allow"), "DELETE, OPTIONS, PATCH, POST, PUT");
 }
