@@ -91,8 +91,8 @@ async fn the_same_source_becomes_the_same_bytes() {
         let mut made = Vec::new();
         for _ in 0..2 {
             let loader = Loader::new(std::sync::Arc::new(Sandbox::new().expect("an engine")));
-            let (text, files) = (text.to_owned(), Files::default());
-            made.push(loader.component(Source::Document { text, files }).await.expect("a document"));
+            let (text, files, path) = (text.to_owned(), Files::default(), PathBuf::new());
+            made.push(loader.component(Source::Document { text, files, path }).await.expect("a document"));
         }
         assert!(made[0] == made[1], "{} and {} bytes", made[0].len(), made[1].len());
     }

@@ -187,10 +187,11 @@ impl Folder {
 
     async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<PathBuf>) {
         for (path, contents) in listing {
-            let imported = imported(path, contents);
-            let version = version(contents, &imported);
+            let imported = Imported::of_file(path, contents.as_ref().map_or(&[], Vec::as_slice));
+            let files = imported.read();
+            let version = version(contents, &files);
             if !doubtful.contains(path) && self.is_news(path, &version) {
-                self.load(path, version, contents, listing).await;
+                self.load(path, version, contents, files, listing).await;
                 if let Some(status) = self.files().get_mut(path) {
                     status.imports = imported.folders();
                 }
@@ -223,9 +224,16 @@ impl Folder {
         }
     }
 
-    async fn load(&self, path: &Path, version: String, contents: &io::Result<Vec<u8>>, listing: &Listing) {
+    async fn load(
+        &self,
+        path: &Path,
+        version: String,
+        contents: &io::Result<Vec<u8>>,
+        files: Files,
+        listing: &Listing,
+    ) {
         let file = file_name(path);
-        let state = match self.replace(path, contents, listing).await {
+        let state = match self.replace(path, contents, files, listing).await {
             Ok(Some(plugin)) => {
                 tracing::info!(plugin, version, "plugin loaded");
                 self.warn_of_unserved(&plugin);
@@ -272,11 +280,12 @@ impl Folder {
         &self,
         path: &Path,
         contents: &io::Result<Vec<u8>>,
+        files: Files,
         listing: &Listing,
     ) -> Result<Option<String>, ReplaceError> {
         let file = file_name(path);
         let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()));
-        let source = contents.and_then(|contents| Ok(Source::from_contents(path, contents.clone())?));
+        let source = contents.and_then(|contents| Ok(Source::from_contents(path, contents.clone(), files)?));
         if matches!(source, Ok(Source::Shared(_))) {
             return Ok(None);
         }
@@ -341,17 +350,10 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The files that a document imports from; none for a component, and for what can't be read.
-fn imported(path: &Path, contents: &io::Result<Vec<u8>>) -> Imported {
-    let is_document = path.extension().is_some_and(|ending| ending != "wasm");
-    let text = contents.as_ref().ok().filter(|_| is_document).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    Imported::of(path, text.unwrap_or_default())
-}
-
 /// A document is another one when a file is that it imports from.
-fn version(contents: &io::Result<Vec<u8>>, imported: &Imported) -> String {
+fn version(contents: &io::Result<Vec<u8>>, files: &Files) -> String {
     match contents {
-        Ok(bytes) => format!("{:016x}", hash(bytes, imported.read())),
+        Ok(bytes) => format!("{:016x}", hash(bytes, files)),
         Err(e) => format!("unreadable: {}", e.kind()),
     }
 }
@@ -368,7 +370,7 @@ async fn settle(changed: &mut mpsc::Receiver<()>) {
 }
 
 /// Tells versions of a file apart; nothing relies on its strength.
-fn hash(contents: &[u8], files: Files) -> u64 {
+fn hash(contents: &[u8], files: &Files) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     hasher.write(contents);
