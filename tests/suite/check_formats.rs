@@ -134,6 +134,8 @@ async fn a_reader_that_has_enough_stops_no_command() {
         (&["check", "--format", "json", "broken, 100%.yaml"], 1),
         (&["check", "good.yaml"], 0),
         (&["inspect", "good.yaml", "--json"], 0),
+        (&["export", "openapi", "good.yaml"], 0),
+        (&["migrate", "good.yaml"], 0),
     ] {
         let mut child =
             shell.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("airlock runs");

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use airlock::listen::Limits;
+use airlock::{callers::KeyHash, listen::Limits};
 use axum::{Router, body::Body, response::Response};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -20,9 +20,11 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::Notify,
     task::JoinSet,
 };
 
+use crate::callers::ask;
 use crate::harness::{Setup, TestHost, Upstream, json_answer, path, random_text, within_patience};
 
 fn setup(upstream: &str, grant: &str) -> Setup {
@@ -98,6 +100,8 @@ async fn only_trusted_headers_pass_and_no_credential_of_the_caller() {
     assert_eq!(sent("accept"), ["image/png"]);
     assert_eq!(sent("content-type"), [""; 0], "the caller hasn't said what it is");
 }
+
+const EVERY_EFFECT: &str = "effects = [\"read-only\", \"write\", \"destructive\"]";
 
 /// The statuses of all answers in what was heard on a connection.
 fn statuses(heard: &str) -> Vec<u16> {
@@ -286,6 +290,86 @@ async fn an_upload_whose_caller_goes_away_is_ended() {
     host.when_running(0).await;
 }
 
+/// An upstream that answers each request at once, reads nothing more of it, and ends its answer when the gate is opened.
+async fn answering_early(head: &'static str, rest: &'static str, gate: Arc<Notify>) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\n") {
+                seen.push(stream.read_u8().await.expect("a whole head"));
+            }
+            stream.write_all(head.as_bytes()).await.expect("the host listens");
+            gate.notified().await;
+            stream.write_all(rest.as_bytes()).await.expect("the host still listens");
+        }
+    });
+    (url, serving)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_refused_before_it_has_come_is_not_sent_any_further() {
+    let gate = Arc::<Notify>::default();
+    let head = "HTTP/1.1 413 Content Too Large\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\n";
+    let (upstream, _serving) = answering_early(head, "too large", gate.clone()).await;
+    let limits = "limits = { request_mb = 100, wall_ms = 600000 }";
+    let host = setup(&upstream, limits).start().await;
+    // A caller that has stopped sending, and one that goes on for longer than anybody takes it in.
+    for sent in [100_000, SIZE] {
+        let mut caller = host.rest().connect().await;
+        let head = format!("PUT /files/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: {SIZE}\r\n\r\n");
+        caller.write_all(head.as_bytes()).await.expect("the host listens");
+        let (mut from_host, mut to_host) = caller.into_split();
+        let sending = tokio::spawn(async move {
+            for _ in 0..sent / CHUNK.len() {
+                // The host has the right not to read on.
+                if to_host.write_all(&CHUNK).await.is_err() {
+                    break;
+                }
+            }
+            to_host
+        });
+        let mut answer = Vec::new();
+        let heard = within_patience("the head of the answer", async {
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(from_host.read_u8().await?);
+            }
+            Ok::<_, std::io::Error>(())
+        });
+        heard.await.expect("the host answers");
+        // By now the call has let go of the upload, and the rest of the answer still arrives.
+        gate.notify_one();
+        let mut rest = [0; 9];
+        within_patience("the rest of the answer", from_host.read_exact(&mut rest)).await.expect("a whole answer");
+        assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+        assert_eq!(&rest, b"too large");
+        sending.abort();
+    }
+}
+
+/// Says that all is well before it has taken anything, and how much it was at the end.
+async fn trusting(request: Request<Body>) -> Response {
+    let counted = stream::once(async move {
+        let body = request.into_body().collect().await.expect("a whole body").to_bytes();
+        Ok::<_, std::convert::Infallible>(body.len().to_string())
+    });
+    Response::new(Body::from_stream(counted))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_of_which_all_is_well_before_its_end_is_sent_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let upstream = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, Router::new().fallback(trusting)).await.expect("it serves") });
+    let host = setup(&upstream, "limits = { request_mb = 100 }").start().await;
+    let size = 8 << 20;
+    let answer = host.rest().raw("PUT", "/files/a", &[], vec![b'x'; size]).await;
+    assert_eq!((answer.status, answer.text()), (200, size.to_string().as_str()));
+}
+
 /// Isn't able to serve right now, or says that it is elsewhere.
 fn elsewhere(seen: crate::harness::Seen) -> Response {
     let status =
@@ -318,4 +402,42 @@ async fn what_is_handed_on_is_described_and_is_no_tool() {
         put["parameters"].as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
     assert_eq!(names, ["id", "query", "x-trace", "x-version", "accept"]);
     assert_eq!(host.mcp().tools().await, [json!(null); 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_from_a_caller_is_not_done_by_a_wider_forward() {
+    let upstream = Upstream::echo().await;
+    let [all, forwards] = [random_text(), random_text()];
+    let caller = |name: &str, key: &str, operations: &str| {
+        let hash = KeyHash::of(key);
+        format!(
+            "[callers.{name}]\nkey.hash = \"{hash}\"\nplugins = [\"*\"]\noperations = [\"{operations}\"]\n{EVERY_EFFECT}\n"
+        )
+    };
+    let callers = caller("all", &all, "*") + &caller("forwards", &forwards, "*forward*");
+    // Another plugin hands on all that the first one says nothing of.
+    let document = fs::read_to_string(path("cases/forward.yaml")).expect("a document");
+    let wider = document.replace("path: /files/{{path}}", "path: /{{path}}").replace("/files/{id}", "/info/{id}");
+    let grant = format!(
+        "[grants.wider]\nhosts = [\"https://files.test/api\"]\nsecrets.FILES_KEY = {{ file = \"secrets/KEY\" }}\n\
+         upstreams.\"https://files.test\" = \"{}\"\n",
+        upstream.url()
+    );
+    let wider = wider.replace("path: /root", "path: /wider-root");
+    let host = setup(&upstream.url(), "").file("wider.yaml", wider).config(&grant).config(&callers).start().await;
+    for (key, method, path, status) in [
+        (&all, "GET", "/files/a", 200),
+        (&forwards, "GET", "/files/a", 404),
+        (&forwards, "HEAD", "/files/a", 404),
+        (&forwards, "GET", "/info/a", 404),
+        (&forwards, "PUT", "/files/a", 200),
+        (&forwards, "GET", "/files/a/b", 200),
+        (&forwards, "GET", "/elsewhere", 200),
+    ] {
+        let answer = ask(&host.rest(), method, path, key).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert_eq!(upstream.requests().len(), usize::from(status == 200), "{method} {path}");
+    }
+    let allowed = ask(&host.rest(), "OPTIONS", "/files/a", &forwards).await;
+    assert_eq!(allowed.header("allow"), "DELETE, OPTIONS, PATCH, POST, PUT");
 }

@@ -116,6 +116,8 @@ async fn check_prints_the_grant_that_says_what_the_document_supposes() {
     let file = shell.path("secrets.json");
     let line = format!("secrets.API_KEY = {{ file = \"{}\", key = \"upstream\" }}", file.display());
     said.check(0, &["things.yaml: ok", &line, "shared/api.yaml: ok, for documents to import from"], &[]);
+    // So does whoever refuses it for want of one.
+    shell.run(&["call", "things.yaml", "getthing"]).await.check(1, &[], &["no grant for plugin things", &line]);
     // Ready to use, in whichever folder: the host finds the value where the line says.
     let upstream = Upstream::echo().await;
     let grant = said.out.split_once("airlock.toml\n").expect("a grant").1;

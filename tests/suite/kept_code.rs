@@ -83,17 +83,19 @@ async fn a_folder_that_others_can_write_to_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_source_becomes_the_same_bytes() {
-    let mut made = Vec::new();
-    for _ in 0..2 {
-        let loader = Loader::new(std::sync::Arc::new(Sandbox::new().expect("an engine")));
-        made.push(
-            loader
-                .component(Source::Document { text: METAL.to_owned(), files: Files::default() })
-                .await
-                .expect("a document"),
-        );
+    // Functions in a JSONPath are looked up in a hash map.
+    let counting = "{ type: array, mapping: '$[?length(@.a) > count(@.*)]' }";
+    let hashing = document("http://upstream.test", "1").replace("{ type: object, mapping: $. }", counting);
+    assert!(hashing.contains(counting));
+    for text in [METAL, &hashing] {
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let loader = Loader::new(std::sync::Arc::new(Sandbox::new().expect("an engine")));
+            let (text, files, path) = (text.to_owned(), Files::default(), PathBuf::new());
+            made.push(loader.component(Source::Document { text, files, path }).await.expect("a document"));
+        }
+        assert!(made[0] == made[1], "{} and {} bytes", made[0].len(), made[1].len());
     }
-    assert!(made[0] == made[1], "{} and {} bytes", made[0].len(), made[1].len());
     let component = Source::Component(fixture::HOSTILE.to_vec());
     let loader = Loader::new(std::sync::Arc::new(Sandbox::new().expect("an engine")));
     assert!(loader.component(component).await.expect("a component") == fixture::HOSTILE);

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    io, mem,
     num::NonZero,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
@@ -84,10 +84,12 @@ pub enum FileState {
 /// A version of a file that isn't known yet.
 struct News<'a> {
     path: &'a Path,
+    contents: &'a io::Result<Vec<u8>>,
+    /// What it imports from.
+    files: Files,
     version: String,
+    /// The folders of these files.
     imports: BTreeSet<PathBuf>,
-    /// Its plugin; `None` for a file that is none, but for documents to import from.
-    plugin: Result<Option<Plugin>, ReplaceError>,
 }
 
 /// The plugin folder and what is known of its files.
@@ -208,14 +210,21 @@ impl Folder {
             while compiling.len() < self.compilers
                 && let Some((path, contents)) = candidates.next()
             {
-                let imported = imported(path, contents);
-                let version = version(contents, &imported);
+                let imported = Imported::of_file(path, contents.as_ref().map_or(&[], Vec::as_slice));
+                let files = imported.read();
+                let version = version(contents, &files);
                 if self.is_news(path, &version) {
-                    compiling.push_back(self.compile(path, contents, version, imported.folders()));
+                    compiling.push_back(self.compile(News {
+                        path,
+                        contents,
+                        files,
+                        version,
+                        imports: imported.folders(),
+                    }));
                 }
             }
-            let Some(news) = compiling.next().await else { break };
-            self.load(news, listing);
+            let Some((news, plugin)) = compiling.next().await else { break };
+            self.load(news, plugin, listing);
         }
     }
 
@@ -245,7 +254,8 @@ impl Folder {
     }
 
     /// Puts a file's plugin into the catalog, and notes what has become of the file.
-    fn load(&self, News { path, version, imports, plugin }: News<'_>, listing: &Listing) {
+    fn load(&self, news: News<'_>, plugin: Result<Option<Plugin>, ReplaceError>, listing: &Listing) {
+        let News { path, version, imports, .. } = news;
         let file = file_name(path);
         let state = match self.put(path, plugin, listing) {
             Ok(Some(plugin)) => {
@@ -289,20 +299,21 @@ impl Folder {
         }
     }
 
-    async fn compile<'a>(
-        &self,
-        path: &'a Path,
-        contents: &io::Result<Vec<u8>>,
-        version: String,
-        imports: BTreeSet<PathBuf>,
-    ) -> News<'a> {
-        News { path, version, imports, plugin: self.plugin(path, contents).await }
+    async fn compile<'a>(&self, mut news: News<'a>) -> (News<'a>, Result<Option<Plugin>, ReplaceError>) {
+        let files = mem::take(&mut news.files);
+        let plugin = self.plugin(news.path, news.contents, files).await;
+        (news, plugin)
     }
 
     /// Makes the file's plugin. `None` for a file that is none, but for documents to import from.
-    async fn plugin(&self, path: &Path, contents: &io::Result<Vec<u8>>) -> Result<Option<Plugin>, ReplaceError> {
+    async fn plugin(
+        &self,
+        path: &Path,
+        contents: &io::Result<Vec<u8>>,
+        files: Files,
+    ) -> Result<Option<Plugin>, ReplaceError> {
         let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()))?;
-        let source = Source::from_contents(path, contents.clone())?;
+        let source = Source::from_contents(path, contents.clone(), files)?;
         if matches!(source, Source::Shared(_)) {
             return Ok(None);
         }
@@ -382,17 +393,10 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The files that a document imports from; none for a component, and for what can't be read.
-fn imported(path: &Path, contents: &io::Result<Vec<u8>>) -> Imported {
-    let is_document = path.extension().is_some_and(|ending| ending != "wasm");
-    let text = contents.as_ref().ok().filter(|_| is_document).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    Imported::of(path, text.unwrap_or_default())
-}
-
 /// A document is another one when a file is that it imports from.
-fn version(contents: &io::Result<Vec<u8>>, imported: &Imported) -> String {
+fn version(contents: &io::Result<Vec<u8>>, files: &Files) -> String {
     match contents {
-        Ok(bytes) => format!("{:016x}", hash(bytes, imported.read())),
+        Ok(bytes) => format!("{:016x}", hash(bytes, files)),
         Err(e) => format!("unreadable: {}", e.kind()),
     }
 }
@@ -409,7 +413,7 @@ async fn settle(changed: &mut mpsc::Receiver<()>) {
 }
 
 /// Tells versions of a file apart; nothing relies on its strength.
-fn hash(contents: &[u8], files: Files) -> u64 {
+fn hash(contents: &[u8], files: &Files) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     hasher.write(contents);

@@ -68,21 +68,31 @@ impl Routes {
         Ok(Self { segments, rests })
     }
 
-    /// Finds the operation for a method and a path, among those that are seen. A route that says more about the path comes first.
+    /// Finds the operation for a method and a path, among those that are seen. A route that says more about the path comes first,
+    /// also where it isn't seen: then there is nothing at this path, as if no route said less about it. Else a caller from whom an
+    /// operation is hidden could have the same done by what hands on whole paths.
     pub(super) fn find<'a>(
         &'a self,
         method: &str,
         path: &'a str,
         is_seen: impl Fn(&OperationRef) -> bool,
     ) -> Routed<'a> {
-        let mut others = BTreeSet::new();
+        let (mut others, mut hidden) = (BTreeSet::new(), BTreeSet::new());
         for (methods, values) in self.at(path) {
             if let Some(target) = methods.get(method).filter(|target| is_seen(&target.operation)) {
                 let variables = target.variables.iter().map(String::as_str).zip(values).collect();
                 return Routed::Found(RouteMatch { operation: &target.operation, variables });
             }
-            let seen = methods.iter().filter(|(_, target)| is_seen(&target.operation));
-            others.extend(seen.map(|(method, _)| method.as_str()));
+            for (method, target) in methods {
+                match is_seen(&target.operation) {
+                    true if hidden.contains(method.as_str()) => continue,
+                    true => others.insert(method.as_str()),
+                    false => hidden.insert(method.as_str()),
+                };
+            }
+            if hidden.contains(method) {
+                break;
+            }
         }
         if others.is_empty() { Routed::NotFound } else { Routed::OtherMethods(others.into_iter().collect()) }
     }

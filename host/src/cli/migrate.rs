@@ -9,7 +9,7 @@ use crate::{
 pub(super) fn run(args: Migrate) -> Result<(), CliError> {
     let name = args.file.display();
     let (text, files) = match check::read(&args.file)? {
-        Source::Document { text, files } => (text, files),
+        Source::Document { text, files, .. } => (text, files),
         Source::Shared(text) => (text, Files::default()),
         Source::Component(_) => return Err(CliError::Usage(format!("{name}: is a component; expected a document"))),
     };

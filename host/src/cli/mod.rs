@@ -487,15 +487,19 @@ fn write(output: &Path, contents: &[u8]) -> Result<(), CliError> {
     let failed = |e| CliError::io(output.display(), e);
     let mut unfinished = output.to_owned().into_os_string();
     unfinished.push(".tmp");
-    fs::write(&unfinished, contents).map_err(failed)?;
-    fs::rename(&unfinished, output).map_err(failed)
+    let written = fs::write(&unfinished, contents).and_then(|()| fs::rename(&unfinished, output));
+    written.map_err(|e| {
+        // Of what isn't whole nothing is left behind.
+        drop(fs::remove_file(&unfinished));
+        failed(e)
+    })
 }
 
 /// Writes a text to a file, or to standard output where none is named.
 fn write_or_print(output: Option<&Path>, text: &str) -> Result<(), CliError> {
     match output {
         Some(output) => write(output, text.as_bytes()),
-        None => io::stdout().write_all(text.as_bytes()).map_err(|e| CliError::io("standard output", e)),
+        None => terminal::out().write_all(text.as_bytes()).map_err(|e| CliError::io("standard output", e)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The other files that a document imports from: where they are, and their texts.
+//! The other files that a document names: where they are, and the texts of those that it imports from.
 //!
 //! Only what is in the document's folder or below it: a document is written by strangers, and what is imported may be shown in messages.
 
@@ -7,12 +7,15 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use rustix::fs::OFlags;
 
-use crate::document::{self, Files};
+use crate::{
+    contract::{Origin, Origins},
+    document::{self, Files},
+};
 
 /// The most bytes of all files that one document imports from: as much as the document itself may have.
 const MAX_BYTES: u64 = document::MAX_SOURCE_BYTES as u64;
@@ -28,6 +31,13 @@ impl Imported {
     pub fn of(file: &Path, text: &str) -> Self {
         let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         Self { folder: folder.to_owned(), paths: document::wanted(text) }
+    }
+
+    /// What a file wants: a component nothing, nor what isn't text.
+    pub fn of_file(file: &Path, contents: &[u8]) -> Self {
+        let is_document = file.extension().is_some_and(|ending| ending != "wasm");
+        let text = std::str::from_utf8(contents).ok().filter(|_| is_document);
+        Self::of(file, text.unwrap_or_default())
     }
 
     /// Reads them.
@@ -53,6 +63,19 @@ impl Imported {
         });
         above.chain(behind).collect()
     }
+}
+
+/// A document's paths begin at its folder, those of `airlock.toml` at another one: whole paths mean the same in both.
+pub fn beside(document: &Path, origins: &Origins) -> Origins {
+    let folder = path::absolute(document).ok().and_then(|path| Some(path.parent()?.to_owned())).unwrap_or_default();
+    let whole = |origin: &Origin| match origin {
+        Origin::File { path, key } => {
+            let path: PathBuf = folder.join(path).components().collect();
+            Origin::File { path: path.display().to_string(), key: key.clone() }
+        }
+        other => other.clone(),
+    };
+    origins.iter().map(|(name, origin)| (name.clone(), whole(origin))).collect()
 }
 
 /// Only regular files, and no more of one than is left.

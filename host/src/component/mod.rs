@@ -10,12 +10,16 @@ mod schema;
 mod specialise;
 mod unfold;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 pub use self::{
     agreements::{Agreements, BadTicket},
     check::{ContractFault, World, inspect},
-    files::Imported,
+    files::{Imported, beside},
     plugin::{Permit, Plugin},
 };
 use self::{plugin::Parts, schema::Schemas, specialise::specialise};
@@ -42,6 +46,8 @@ pub enum Source {
         text: String,
         /// The files that it imports from.
         files: Files,
+        /// Its own file.
+        path: PathBuf,
     },
     /// A file without a capability, only with parts that documents import.
     Shared(String),
@@ -173,7 +179,7 @@ impl Loader {
         match source {
             Source::Component(wasm) => Ok((wasm, Origins::new())),
             Source::Shared(_) => Err(LoadError::Shared),
-            Source::Document { text, files } => {
+            Source::Document { text, files, path } => {
                 let compiled = document::compile_with(&text, &files, Mode::Tolerant);
                 let Compiled { plan, origins, warnings } = compiled.map_err(LoadError::Document)?;
                 for warning in warnings {
@@ -181,7 +187,7 @@ impl Loader {
                     tracing::warn!("{file}line {}, column {}: {}", warning.line, warning.column, warning.message);
                 }
                 let wasm = specialise(&self.sandbox, &plan).await.map_err(cannot_compile)?;
-                Ok((wasm, origins))
+                Ok((wasm, beside(&path, &origins)))
             }
         }
     }
@@ -267,14 +273,15 @@ impl Source {
     /// As [`Source::from_contents`]; or the file can't be read.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let contents = std::fs::read(path).map_err(LoadError::Read)?;
-        Self::from_contents(path, contents)
+        let files = Imported::of_file(path, &contents).read();
+        Self::from_contents(path, contents, files)
     }
 
-    /// The source in a file's contents, with the files that it imports from; the file's name says what it is.
+    /// The source in a file's contents and the files that it imports from; the file's name says what it is.
     ///
     /// # Errors
     /// The name has no known ending, or a document isn't text.
-    pub fn from_contents(path: &Path, contents: Vec<u8>) -> Result<Self, LoadError> {
+    pub fn from_contents(path: &Path, contents: Vec<u8>, files: Files) -> Result<Self, LoadError> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("wasm") => Ok(Self::Component(contents)),
             Some("yaml" | "yml" | "json") => {
@@ -282,7 +289,7 @@ impl Source {
                 if document::is_shared(&text) {
                     return Ok(Self::Shared(text));
                 }
-                Ok(Self::Document { files: Imported::of(path, &text).read(), text })
+                Ok(Self::Document { text, files, path: path.to_owned() })
             }
             _ => Err(LoadError::FileName),
         }

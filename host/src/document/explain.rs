@@ -284,7 +284,8 @@ pub const PAGES: &[Page] = &[
     page!(
         "AL070",
         "steps that need each other's results",
-        "Each step of a flow is carried out once it has the results that it refers to. These wait for each other, so none could ever begin.",
+        "Each step of a flow is carried out once it has the results that it refers to, and one that may change something (any method \
+         but GET, HEAD and OPTIONS) after all that stand before it. These wait for each other, so none could ever begin.",
         "Take one of the references out; a step may refer to what needs nothing of it.",
     ),
 ];

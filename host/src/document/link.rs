@@ -108,6 +108,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         }
         _ => (Action::Made(shape?), None),
     };
+    answer::check_schema(&subject, &action, answered_by, report)?;
     Some(Offer { subject, calls, answered_by, inputs, action })
 }
 

@@ -77,7 +77,9 @@ pub fn read(root: &Node, report: &Report) -> Option<Document> {
     Some(Document { title, summary, secrets, consumes, flows, exposures, forwards })
 }
 
-/// The items of a part: those at the root of the document and those of its capability mean the same.
+/// The items of a part: those at the root of the document and those of its capability mean the same. The format calls those of the root
+/// "declared at file scope", and nobody writes them beside a capability but for its use. A file that is only there to be imported from
+/// has no capability, and is none: see `imports::is_shared`.
 fn read_part(part: &'static str, root: &mut Fields, own: &mut Fields) -> Vec<Node> {
     [root.list(part), own.list(part)].concat()
 }

@@ -19,7 +19,7 @@ pub struct Report {
     found: RefCell<Found>,
     lints: Lints,
     /// Where the names stand that something refers to.
-    used: RefCell<HashSet<(usize, usize)>>,
+    used: RefCell<HashSet<Spot>>,
 }
 
 /// Whether what is legal and probably wrong is reported as well.
@@ -62,12 +62,12 @@ impl Report {
 
     /// Notes that something refers to what has its name there.
     pub fn uses(&self, name: &Place) {
-        self.used.borrow_mut().insert((name.line, name.column));
+        self.used.borrow_mut().insert(spot(name));
     }
 
     /// Whether something refers to what has its name there.
     pub fn is_used(&self, name: &Place) -> bool {
-        self.used.borrow().contains(&(name.line, name.column))
+        self.used.borrow().contains(&spot(name))
     }
 
     /// Reports something that makes the document unusable.
@@ -177,6 +177,13 @@ impl Reported<'_> {
         }
         self
     }
+}
+
+/// A file, if it isn't the document itself, with line and column.
+type Spot = (Option<String>, usize, usize);
+
+fn spot(at: &Place) -> Spot {
+    (at.path.file().map(str::to_owned), at.line, at.column)
 }
 
 fn line(at: &Place) -> String {

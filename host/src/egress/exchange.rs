@@ -134,7 +134,7 @@ impl Egress {
         match self.exchange(wanted, authentication, context.deadline, &mut audit).await {
             Ok((answer, patterns)) => {
                 let terms = self.terms(context.deadline, wanted.patience, patterns);
-                response::receive(answer, terms, audit)
+                response::receive(answer, terms, audit, wanted.body.answered())
             }
             Err(refusal) => {
                 audit.refused(&refusal);

@@ -3,6 +3,8 @@
 //! It is held to its limit and to the length that the guest announces. What is in it isn't looked at.
 
 use std::{
+    convert::Infallible,
+    future::Future,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
@@ -12,7 +14,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     headers,
@@ -30,7 +35,15 @@ pub(super) struct Payload {
     /// The length as far as it is known before the end: the body's own, or what the guest announces.
     length: Option<u64>,
     fault: Arc<OnceLock<Refusal>>,
+    /// Set once there is an answer.
+    answered: Arc<OnceLock<()>>,
+    /// Of a body that is streamed.
+    reading: Option<Reading>,
 }
+
+/// That an answer is being read, until it is dropped. A client takes a body that breaks off for the end of the connection, on which the
+/// rest of an answer may still come: an upstream may refuse a body before it has all of it.
+pub(super) type Reading = oneshot::Sender<Infallible>;
 
 enum Stage {
     Unread(RequestBody),
@@ -48,11 +61,15 @@ impl Payload {
     {
         let length = body.size_hint().exact().or_else(|| announced(headers));
         let stage = Stage::Unread(body.map_err(Into::into).boxed_unsync());
-        Self { stage, limit, length, fault: Arc::default() }
+        Self { stage, limit, length, fault: Arc::default(), answered: Arc::default(), reading: None }
     }
 
     pub(super) fn empty() -> Self {
-        Self { stage: Stage::Whole(Bytes::new()), limit: 0, length: Some(0), fault: Arc::default() }
+        Self {
+            stage: Stage::Whole(Bytes::new()),
+            length: Some(0),
+            ..Self::new(Full::<Bytes>::default(), &HeaderMap::new(), 0)
+        }
     }
 
     /// Before the first attempt: reads the body as far as it is kept. A body whose announced length has come is whole, so that
@@ -109,11 +126,21 @@ impl Payload {
                 Full::new(bytes).map_err(Into::into).boxed_unsync()
             }
             Stage::Streaming(first, rest) => {
+                let (reading, over) = oneshot::channel();
+                self.reading = Some(reading);
                 let (limit, length, fault) = (self.limit, self.length, Arc::clone(&self.fault));
-                UnsyncBoxBody::new(Metered { first: Some(first), rest, sent: 0, limit, length, fault })
+                let (first, answered) = (Some(first), Arc::clone(&self.answered));
+                let broken = false;
+                UnsyncBoxBody::new(Metered { first, rest, sent: 0, limit, length, fault, broken, answered, over })
             }
             Stage::Unread(_) | Stage::Gone => Full::default().map_err(Into::into).boxed_unsync(),
         }
+    }
+
+    /// Says that there is an answer. If the body is still being streamed, that ends when the answer does, at the latest.
+    pub(super) fn answered(&mut self) -> Option<Reading> {
+        self.answered.get_or_init(|| ());
+        self.reading.take()
     }
 
     /// What was wrong with the body while it was streamed: the reason why there is no answer, whatever the client says.
@@ -130,6 +157,10 @@ struct Metered {
     limit: usize,
     length: Option<u64>,
     fault: Arc<OnceLock<Refusal>>,
+    /// The guest has given it up before its end.
+    broken: bool,
+    answered: Arc<OnceLock<()>>,
+    over: oneshot::Receiver<Infallible>,
 }
 
 impl Metered {
@@ -152,12 +183,17 @@ impl Metered {
         if self.is_end_stream() {
             return Poll::Ready(None);
         }
-        Poll::Ready(match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
-            Some(Ok(frame)) => Some(self.count(data(frame))),
-            Some(Err(_)) => Some(Err(Refusal::RequestBroken)),
-            None if self.length.is_some() => Some(Err(Refusal::RequestBroken)),
-            None => None,
-        })
+        if !self.broken {
+            match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
+                Some(Ok(frame)) => return Poll::Ready(Some(self.count(data(frame)))),
+                None if self.length.is_none() => return Poll::Ready(None),
+                Some(Err(_)) | None => self.broken = true,
+            }
+        }
+        if self.answered.get().is_some() {
+            let Err(_over) = ready!(Pin::new(&mut self.over).poll(context));
+        }
+        Poll::Ready(Some(Err(Refusal::RequestBroken)))
     }
 }
 
@@ -201,7 +237,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, io};
+    use std::io;
 
     use futures::stream;
     use http::HeaderValue;

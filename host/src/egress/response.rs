@@ -19,6 +19,7 @@ use super::{
     audit::Audit,
     decode::{Corrupt, Decoder},
     headers,
+    payload::Reading,
     refusal::{Fault, Refusal, Wait},
     scrub::{Patterns, Scrubber},
     transport,
@@ -48,11 +49,18 @@ pub struct Body {
     received: usize,
     decoded: usize,
     audit: Audit,
+    /// The request may still be on its way.
+    _reading: Option<Reading>,
 }
 
 /// Takes an answer's header and gives it with the body to be read. The audit goes along with the body: its line is written when
 /// the body has been read or dropped.
-pub(super) fn receive(answer: Response<Incoming>, terms: Terms, mut audit: Audit) -> Result<Response<Body>, Refusal> {
+pub(super) fn receive(
+    answer: Response<Incoming>,
+    terms: Terms,
+    mut audit: Audit,
+    reading: Option<Reading>,
+) -> Result<Response<Body>, Refusal> {
     audit.answered(answer.status().as_u16());
     let (mut parts, source) = answer.into_parts();
     let has_body = !source.is_end_stream();
@@ -77,6 +85,7 @@ pub(super) fn receive(answer: Response<Incoming>, terms: Terms, mut audit: Audit
         received: 0,
         decoded: 0,
         audit,
+        _reading: reading,
     };
     // Made anew, without the client's extensions: they hold the connection's addresses and the reason phrase.
     let mut response = Response::new(body);

@@ -234,6 +234,8 @@ impl Sandbox {
     pub(crate) async fn configure(&self, instrumented: &[u8], plan: &Plan) -> wasmtime::Result<Configured> {
         let component = self.compiler.compile_once(instrumented)?;
         let mut store = store(&self.engine, Allowance::for_compiler());
+        // A library's hash map is in the snapshot, and the snapshot of one plan is always the same.
+        store.data_mut().fix_seed();
         let instance = self.linker.instantiate_async(&mut store, &component).await?;
         let runtime = DocumentRuntime::new(&mut store, &instance)?;
         runtime

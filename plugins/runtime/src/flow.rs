@@ -15,6 +15,7 @@ use crate::{
     bindings::airlock::capability::plan::{self, Ask, Keep, Lookup, RawFormat, Step, Task, Value},
     encode, format,
     input::Input,
+    path::Paths,
     request,
     shape::Shape,
 };
@@ -30,6 +31,7 @@ pub struct Flow {
     /// The shapes of what steps keep, each at the place of its step.
     kept: Vec<Option<Shape>>,
     outcome: Outcome,
+    paths: Paths,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,12 @@ impl Flow {
             Task::Ask(_) | Task::Find(_) => Ok(None),
         });
         let kept = kept.collect::<Result<_, String>>()?;
-        Ok(Self { steps: plan.steps, kept, outcome })
+        let result = match &outcome {
+            Outcome::Answer => [].iter(),
+            Outcome::Made { shapes, .. } => shapes.iter(),
+        };
+        let paths = Paths::of(&plan.steps, result.flat_map(Shape::values))?;
+        Ok(Self { steps: plan.steps, kept, outcome, paths })
     }
 
     /// Carries it out.
@@ -93,7 +100,7 @@ enum Progress {
 
 impl<'f> Run<'f> {
     fn of(flow: &'f Flow, input: Input<'f>) -> Self {
-        let input = input.in_flow(flow.steps.iter().map(|step| step.name.as_str()));
+        let input = input.in_flow(flow.steps.iter().map(|step| step.name.as_str()), &flow.paths);
         let progress = vec![Progress::Waiting; flow.steps.len()];
         Self { flow, input, progress, under_way: Vec::new(), answer: None }
     }
@@ -261,14 +268,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bindings::airlock::capability::plan::StepPart;
+    use crate::bindings::airlock::capability::plan::{Extent, StepPart};
 
     fn part(step: u32, path: &str) -> StepPart {
-        StepPart { step, path: path.to_owned() }
+        StepPart { step, path: path.to_owned(), leads_to: Extent::One }
     }
 
-    fn done(results: &[Json]) -> Input<'static> {
-        let mut input = Input::parse(r#"{"id": 7, "gone": null}"#).unwrap().in_flow(["a", "b", "c"]);
+    fn paths(lookup: &Lookup) -> Paths {
+        let step = Step { name: String::new(), after: Vec::new(), task: Task::Find(lookup.clone()) };
+        Paths::of(&[step], []).unwrap()
+    }
+
+    fn done<'p>(results: &[Json], paths: &'p Paths) -> Input<'p> {
+        let mut input = Input::parse(r#"{"id": 7, "gone": null}"#).unwrap().in_flow(["a", "b", "c"], paths);
         results.iter().enumerate().for_each(|(step, result)| input.keep(step, result.clone()));
         input
     }
@@ -326,9 +338,30 @@ mod tests {
                 wanted: Value::Step(part(1, "$.wanted")),
                 fields: vec!["name".to_owned(), "role".to_owned()],
             };
-            let input = done(&[index.clone(), json!({"wanted": wanted})]);
+            let paths = paths(&lookup);
+            let input = done(&[index.clone(), json!({"wanted": wanted})], &paths);
             assert_eq!(find(&lookup, &input).unwrap(), expected, "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_path_leads_to_a_value_or_to_the_list_of_them() {
+        let crew = json!({"a..b": 1, "x": [{"y": 2}, {"y": 3}], "*": null});
+        let several = |path: &str| StepPart { leads_to: Extent::Several, ..part(0, path) };
+        for (part, expected) in [
+            (part(0, "$"), Some(crew.clone())),
+            (part(0, "$['a..b']"), Some(json!(1))),
+            (part(0, "$.x[1].y"), Some(json!(3))),
+            (part(0, "$['*']"), None),
+            (part(0, "$.none"), None),
+            (several("$.x[*].y"), Some(json!([2, 3]))),
+            (several("$..none"), Some(json!([]))),
+        ] {
+            let paths = Paths::of(&[], [&Value::Step(part.clone())]).unwrap();
+            let input = done(&[crew.clone()], &paths);
+            assert_eq!(input.led_to(&part).map(std::borrow::Cow::into_owned), expected, "{}", part.path);
+        }
+        assert!(Paths::of(&[], [&Value::Step(part(0, "no path"))]).is_err());
     }
 
     #[test]
@@ -339,8 +372,9 @@ mod tests {
             wanted: Value::Input("id".to_owned()),
             fields: Vec::new(),
         };
+        let paths = paths(&lookup);
         for result in [json!({"items": 7}), json!({}), json!(null)] {
-            let Err(Failure::Unavailable(reason)) = find(&lookup, &done(&[result])) else {
+            let Err(Failure::Unavailable(reason)) = find(&lookup, &done(&[result], &paths)) else {
                 panic!("searched");
             };
             assert_eq!(reason, "$.items in the result of step `a` is no list that could be searched");

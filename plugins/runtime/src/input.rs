@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use airlock_sdk::{Failure, internal};
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::{bindings::airlock::capability::plan::StepPart, path};
+use crate::{bindings::airlock::capability::plan::StepPart, path::Paths};
 
 /// What the values of a plan are made of.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Input<'a> {
     members: BTreeMap<String, &'a RawValue>,
     /// The names of a flow's steps, with the result of each that is done.
     steps: Vec<(&'a str, Option<Json>)>,
+    /// The flow's; outside of one there are no parts to be found.
+    paths: Option<&'a Paths>,
 }
 
 impl<'a> Input<'a> {
@@ -22,13 +24,13 @@ impl<'a> Input<'a> {
     /// # Errors
     /// It isn't an object, which the host doesn't let happen.
     pub fn parse(json: &'a str) -> Result<Self, Failure> {
-        Ok(Self { members: serde_json::from_str(json).map_err(internal)?, steps: Vec::new() })
+        Ok(Self { members: serde_json::from_str(json).map_err(internal)?, steps: Vec::new(), paths: None })
     }
 
-    /// The same in a flow of these steps, none of which is done.
+    /// The same in a flow of these steps, none of which is done, and with these paths into their results.
     #[must_use]
-    pub fn in_flow(self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { steps: names.into_iter().map(|name| (name, None)).collect(), ..self }
+    pub fn in_flow(self, names: impl IntoIterator<Item = &'a str>, paths: &'a Paths) -> Self {
+        Self { steps: names.into_iter().map(|name| (name, None)).collect(), paths: Some(paths), ..self }
     }
 
     /// A member as a JSON text; `None` if it is absent or null.
@@ -49,7 +51,7 @@ impl<'a> Input<'a> {
 
     /// A part of what a step has led to; `None` if there is no such part, or it is null.
     pub fn led_to(&self, part: &StepPart) -> Option<Cow<'_, Json>> {
-        let found = path::find(&part.path, self.result(part.step as usize)?)?;
+        let found = self.paths?.find(part, self.result(part.step as usize)?)?;
         (!found.is_null()).then_some(found)
     }
 

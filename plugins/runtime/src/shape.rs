@@ -54,6 +54,21 @@ impl Shape {
         out
     }
 
+    /// The values that it is made of, beside its source.
+    pub fn values(&self) -> Vec<&Value> {
+        let own = match &self.origin {
+            Origin::Value(value) => vec![value],
+            Origin::Whole | Origin::Path(_) => Vec::new(),
+        };
+        let below: Vec<&Self> = match &self.form {
+            Form::Object(members) => members.iter().map(|(_, member)| member).collect(),
+            Form::Array(_, item) => vec![item],
+            Form::FirstOf(all) => all.iter().collect(),
+            Form::AsItIs | Form::Text(_) | Form::Integer | Form::Number | Form::Boolean => Vec::new(),
+        };
+        own.into_iter().chain(below.into_iter().flat_map(Self::values)).collect()
+    }
+
     fn write(&self, source: &Json, input: &Input<'_>, out: &mut String) {
         match &self.origin {
             Origin::Whole => self.form.write(&[source], input, out),

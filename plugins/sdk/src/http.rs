@@ -25,11 +25,8 @@ use crate::{
     internal,
 };
 
-/// The most that one write to a stream may carry (`wasi:io`, `blocking-write-and-flush`).
-const WRITE_LIMIT: usize = 4096;
-
-/// How much one read asks for: a few TCP segments, so that a usual answer takes one or two reads.
-const READ_CHUNK: u64 = 64 * 1024;
+/// How much one read or write takes: a few TCP segments, so that a usual body takes one or two.
+const CHUNK: u64 = 64 * 1024;
 
 thread_local! {
     /// How many requests have been started: a fresh instance begins at 0, as the host does for each call.
@@ -78,8 +75,8 @@ impl Request {
         with_type
     }
 
-    /// Sets what the caller sends along as the body, which the host passes on as it comes. Its type is a header's to say. The request
-    /// is neither repeated nor redirected.
+    /// Sets what the caller sends along as the body, which the host passes on as it comes. Its type is a header's to say. The host
+    /// keeps up to 64 KB of it, to send them again where the grant has requests repeated or redirects followed; more is sent once.
     #[must_use]
     pub fn streamed(mut self, body: Incoming) -> Self {
         self.body = Body::Streamed(body.contents, body.length);
@@ -95,7 +92,8 @@ impl Request {
         self.start()?.wait()
     }
 
-    /// Sends the request without waiting for the answer. Its body is taken in before this returns.
+    /// Sends the request without waiting for the answer. Its body is taken in before this returns, or not wanted any more: an
+    /// upstream may refuse it before it has come.
     ///
     /// # Errors
     /// As [`Request::send`], for what is known at once.
@@ -108,13 +106,13 @@ impl Request {
         };
         let answer = outgoing_handler::handle(request, None).map_err(failed)?;
         let number = STARTED.replace(STARTED.get() + 1);
+        let mut pending = Pending { ready: answer.subscribe(), answer, early: None, number };
         match (body, &self.body) {
             (None, _) => {}
-            (Some(body), Body::Bytes(bytes)) => write_body(body, bytes)?,
-            (Some(body), Body::Streamed(contents, _)) => pass_on(body, contents)?,
+            (Some(body), Body::Bytes(bytes)) => pending.write(body, bytes)?,
+            (Some(body), Body::Streamed(contents, _)) => pending.pass_on(body, contents)?,
         }
-        // Dropped before what it is about: fields are dropped in their order.
-        Ok(Pending { ready: answer.subscribe(), answer, number })
+        Ok(pending)
     }
 
     fn head(&self) -> Result<OutgoingRequest, Failure> {
@@ -141,8 +139,11 @@ impl Request {
 /// A request that is under way. Dropping it takes it back, as far as that is possible.
 #[derive(Debug)]
 pub struct Pending {
+    // Dropped before what it is about: fields are dropped in their order.
     ready: Pollable,
     answer: FutureIncomingResponse,
+    /// The answer, if it came while the body was being sent.
+    early: Option<Result<IncomingResponse, ErrorCode>>,
     number: u32,
 }
 
@@ -156,15 +157,84 @@ impl Pending {
     ///
     /// # Errors
     /// As [`Request::send`].
-    pub fn wait(self) -> Result<Response, Failure> {
-        self.ready.block();
-        let answer = self
-            .answer
-            .get()
-            .ok_or_else(|| internal("the response was not ready after its pollable"))?
-            .map_err(|()| internal("the response was taken twice"))?
-            .map_err(failed)?;
-        Ok(Response(answer))
+    pub fn wait(mut self) -> Result<Response, Failure> {
+        let answer = match self.early.take() {
+            Some(answer) => answer,
+            None => {
+                self.ready.block();
+                self.take()?
+            }
+        };
+        answer.map(Response).map_err(failed)
+    }
+
+    fn take(&self) -> Result<Result<IncomingResponse, ErrorCode>, Failure> {
+        let answer = self.answer.get().ok_or_else(|| internal("the response was not ready after its pollable"))?;
+        answer.map_err(|()| internal("the response was taken twice"))
+    }
+
+    /// Whether the rest of the body is to be sent. An answer that comes before it and says that nothing was done isn't kept waiting
+    /// for it: the upstream may never take it. One of success is about the whole body, so that is sent to its end.
+    fn wants_body(&mut self) -> Result<bool, Failure> {
+        if self.early.is_none() && self.ready.ready() {
+            self.early = Some(self.take()?);
+        }
+        Ok(match &self.early {
+            None => true,
+            Some(Ok(answer)) => answer.status() < 300,
+            Some(Err(_)) => false,
+        })
+    }
+
+    /// Waits until something can go on, or the answer is there.
+    fn wait_for(&self, next: &Pollable) {
+        match self.early {
+            None => drop(poll::poll(&[next, &self.ready])),
+            Some(_) => next.block(),
+        }
+    }
+
+    /// Sends what the guest has.
+    fn write(&mut self, body: OutgoingBody, mut bytes: &[u8]) -> Result<(), Failure> {
+        let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
+        while !bytes.is_empty() && self.wants_body()? {
+            // The upstream may answer and close before it has read everything: then the answer counts, not this error.
+            let Ok(room) = stream.check_write() else { break };
+            let (chunk, rest) = bytes.split_at(bytes.len().min(room.min(CHUNK) as usize));
+            match chunk.is_empty() {
+                true => self.wait_for(&stream.subscribe()),
+                false if stream.write(chunk).is_err() => break,
+                false => bytes = rest,
+            }
+        }
+        drop(stream);
+        // Refused only when the lengths don't agree, which means that the connection broke or that it was enough: the response says more.
+        let _ = OutgoingBody::finish(body, None);
+        Ok(())
+    }
+
+    /// Lets the host pass on what comes, in pieces that it has anyway.
+    fn pass_on(&mut self, body: OutgoingBody, contents: &InputStream) -> Result<(), Failure> {
+        let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
+        let mut ended = None;
+        while ended.is_none() && self.wants_body()? {
+            match stream.splice(contents, CHUNK) {
+                Ok(0) => {
+                    self.wait_for(&stream.subscribe());
+                    self.wait_for(&contents.subscribe());
+                }
+                Ok(_) => {}
+                Err(end) => ended = Some(end),
+            }
+        }
+        drop(stream);
+        match ended {
+            // At the end of what comes, or when the upstream takes no more: then its answer counts.
+            Some(StreamError::Closed) => drop(OutgoingBody::finish(body, None)),
+            // Dropped, it isn't whole, and the upstream notices.
+            Some(StreamError::LastOperationFailed(_)) | None => drop(body),
+        }
+        Ok(())
     }
 }
 
@@ -273,43 +343,11 @@ fn method(name: &str) -> Method {
     }
 }
 
-fn write_body(body: OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
-    let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
-    for chunk in bytes.chunks(WRITE_LIMIT) {
-        // The upstream may answer and close before it has read everything: then the answer counts, not this error.
-        if stream.blocking_write_and_flush(chunk).is_err() {
-            break;
-        }
-    }
-    drop(stream);
-    // Refused only when the lengths don't agree, which means that the connection broke: the response says more.
-    let _ = OutgoingBody::finish(body, None);
-    Ok(())
-}
-
-/// Lets the host pass on what comes, in pieces that it has anyway.
-fn pass_on(body: OutgoingBody, contents: &InputStream) -> Result<(), Failure> {
-    let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
-    let ended = loop {
-        if let Err(ended) = stream.blocking_splice(contents, READ_CHUNK) {
-            break ended;
-        }
-    };
-    drop(stream);
-    match ended {
-        // At the end of what comes, or when the upstream takes no more: then its answer counts.
-        StreamError::Closed => drop(OutgoingBody::finish(body, None)),
-        // Dropped, it isn't whole, and the upstream notices.
-        StreamError::LastOperationFailed(_) => drop(body),
-    }
-    Ok(())
-}
-
 fn read_body(body: &IncomingBody) -> Result<Vec<u8>, Failure> {
     let stream = body.stream().map_err(|()| internal("the response's stream was taken twice"))?;
     let mut bytes = Vec::new();
     loop {
-        match stream.blocking_read(READ_CHUNK) {
+        match stream.blocking_read(CHUNK) {
             Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(StreamError::Closed) => return Ok(bytes),
             Err(StreamError::LastOperationFailed(e)) => {

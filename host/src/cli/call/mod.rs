@@ -22,6 +22,7 @@ use crate::{
     component::{Loader, Plugin},
     conditions::Conditions,
     contract::{Consent, Dialogue},
+    document,
     failure::Failure,
     invoke::{Invocation, Reply, Upload, agreed, invoke},
 };
@@ -117,6 +118,9 @@ fn find(catalog: &Catalog, plugin: &str, wanted: &str) -> Result<OperationRef, C
     };
     operations.iter().find(is_wanted).cloned().ok_or_else(|| {
         let names: Vec<&str> = operations.iter().map(|it| it.operation().name.as_str()).collect();
-        CliError::Usage(format!("no such operation: {wanted}; there are: {}", names.join(", ")))
+        CliError::Usage(match document::nearest(wanted, names.iter().copied()) {
+            Some(near) => format!("no such operation: {wanted}; did you mean {near}?"),
+            None => format!("no such operation: {wanted}; there are: {}", names.join(", ")),
+        })
     })
 }

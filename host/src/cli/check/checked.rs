@@ -1,9 +1,10 @@
 //! What was found out about one file, for every format.
 
-use std::path::{self, Path, PathBuf};
+use std::path::Path;
 
 use crate::{
-    contract::{Description, Operation, Origin, Origins},
+    component,
+    contract::{Description, Operation, Origins},
     document::{Diagnostic, Files, Severity},
     egress,
 };
@@ -65,9 +66,11 @@ impl Checked {
     /// The grant that it needs, as lines of `airlock.toml`.
     pub(super) fn grant(&self) -> Option<String> {
         match &self.outcome {
-            Outcome::Usable(it, origins) => {
-                Some(egress::needed_grant(&self.plugin, &it.upstreams, &beside(Path::new(&self.file), origins)))
-            }
+            Outcome::Usable(it, origins) => Some(egress::needed_grant(
+                &self.plugin,
+                &it.upstreams,
+                &component::beside(Path::new(&self.file), origins),
+            )),
             Outcome::Shared | Outcome::Diagnosed | Outcome::NoPlugin(_) => None,
         }
     }
@@ -82,19 +85,6 @@ impl Checked {
         let faults = usize::from(severity == Severity::Error && self.fault().is_some());
         faults + self.diagnostics.iter().filter(|it| it.severity == severity).count()
     }
-}
-
-/// A document's paths begin at its folder, those of `airlock.toml` at another one: whole paths mean the same in both.
-fn beside(document: &Path, origins: &Origins) -> Origins {
-    let folder = path::absolute(document).ok().and_then(|path| Some(path.parent()?.to_owned())).unwrap_or_default();
-    let whole = |origin: &Origin| match origin {
-        Origin::File { path, key } => {
-            let path: PathBuf = folder.join(path).components().collect();
-            Origin::File { path: path.display().to_string(), key: key.clone() }
-        }
-        other => other.clone(),
-    };
-    origins.iter().map(|(name, origin)| (name.clone(), whole(origin))).collect()
 }
 
 /// The file that a diagnostic of a document is about, and its text.

@@ -81,7 +81,7 @@ async fn look_at(path: &Path, mode: Mode) -> Result<Checked, CliError> {
                 Err(reason) => Outcome::NoPlugin(reason.to_string()),
             }));
         }
-        Ok(Source::Document { text, files }) => (text, files),
+        Ok(Source::Document { text, files, .. }) => (text, files),
         Ok(Source::Shared(text)) => (text, Files::new()),
     };
     let (diagnostics, outcome) = outcome_of(document::check(&text, &files, mode));
@@ -108,7 +108,7 @@ pub(super) fn read(file: &Path) -> Result<Source, CliError> {
 
 /// Compiles a document, prints what is wrong with it, and gives what it offers; a component is looked at when it is loaded.
 pub(super) fn document(file: &Path, source: &Source) -> Result<Option<Description>, CliError> {
-    let Source::Document { text, files } = source else {
+    let Source::Document { text, files, .. } = source else {
         return Ok(None);
     };
     let (diagnostics, outcome) = outcome_of(document::compile_with(text, files, Mode::Tolerant));

@@ -2,7 +2,7 @@
 
 use super::super::diagnostic::Code;
 use super::super::model::{Consumed, RawAnswer};
-use super::super::plan::{Answer, Binary, RawFormat, Shape};
+use super::super::plan::{Action, Answer, Binary, Outcome, RawFormat, Shape};
 use super::super::report::Report;
 use super::Subject;
 
@@ -24,6 +24,24 @@ pub fn make(subject: &Subject, consumed: &Consumed, shape: Option<Shape>, report
             return None;
         }
     })
+}
+
+/// A schema is of JSON: text and bytes that are handed on keep no promise of one. `None` after an error.
+pub fn check_schema(subject: &Subject, action: &Action, answered_by: Option<&Consumed>, report: &Report) -> Option<()> {
+    let is_handed_on = match action {
+        Action::Call(call) => !matches!(call.answer, Answer::Shaped(..)),
+        Action::Flow(flow) => matches!(flow.outcome, Outcome::Answer(_)),
+        Action::Made(_) => false,
+    };
+    let is_json = answered_by.is_none_or(|it| matches!(it.answer, RawAnswer::Data(RawFormat::Json)));
+    if subject.output_schema().is_none() || !is_handed_on || is_json {
+        return Some(());
+    }
+    report
+        .error(Code::InvalidValue, subject.exposure.action.at(), "outputSchema of a result that isn't JSON")
+        .expected("an answer that is JSON, or `outputParameters` that make JSON of text")
+        .hint("remove `outputSchema`, or name the `outputRawFormat` that the answer really has");
+    None
 }
 
 /// A shape for what an answer of this format becomes; the whole of it, if there is none.

@@ -56,9 +56,11 @@ pub fn other_feeds<'a>(flow: &Flow) -> Vec<Feed<'a>> {
 /// Makes the plan of a flow whose calls are fed like this. `None` after an error.
 pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>, report: &Report) -> Option<Made> {
     let needs: Vec<BTreeSet<usize>> = needs_of(flow, fed);
-    let order = sort(flow, &needs, report)?;
-    let after = keep_changes_in_place(&order, needs.clone(), &changing(flow, fed));
+    let changing = changing(flow, fed);
+    let order = sort(&needs, &changing).map_err(|cycle| report_cycle(flow, &cycle, report)).ok()?;
+    let after = keep_changes_in_place(&order, needs.clone(), &changing);
     let mut used: BTreeSet<usize> = needs.into_iter().flatten().collect();
+    used.extend(shape.iter().flat_map(Shape::values).flat_map(steps_of));
     let outcome = outcome(flow, fed, &used, bindings, shape);
     used.extend(flow.mappings.iter().flat_map(|mapping| steps_of(&mapping.value.value)));
     let answered_by = match outcome {
@@ -225,30 +227,55 @@ fn steps_of(value: &Value) -> Vec<usize> {
     }
 }
 
-/// An order in which each step comes after those that it needs, else that of the document. `None` if there is none.
-fn sort(flow: &Flow, needs: &[BTreeSet<usize>], report: &Report) -> Option<Vec<usize>> {
-    let mut order: Vec<usize> = Vec::with_capacity(needs.len());
-    while order.len() < needs.len() {
-        let is_next = |index: &usize| !order.contains(index) && needs[*index].iter().all(|need| order.contains(need));
-        match (0..needs.len()).find(is_next) {
-            Some(next) => order.push(next),
-            None => {
-                let left = flow.steps.iter().enumerate().filter(|(index, _)| !order.contains(index));
-                let left: Vec<&model::Step> = left.map(|(_, step)| step).collect();
-                let names: Vec<&str> = left.iter().map(|step| step.name.value.as_str()).collect();
-                report
-                    .error(
-                        Code::StepCycle,
-                        &left.first()?.name.at,
-                        format!("steps wait for each other: {}", names.join(", ")),
-                    )
-                    .expected("a step that needs none of the others, to begin with")
-                    .hint("let each step refer to earlier ones only");
-                return None;
+/// The order of the document, but for steps that others need: they come before those. A step that may change something never comes
+/// before one that stands before it, unless that needs what is changed. The error is steps that wait for each other.
+fn sort(needs: &[BTreeSet<usize>], changing: &[bool]) -> Result<Vec<usize>, Vec<usize>> {
+    let before = keep_checks_before(needs, changing);
+    let mut order: Vec<usize> = Vec::with_capacity(before.len());
+    while let Some(mut next) = (0..before.len()).find(|step| !order.contains(step)) {
+        let mut way = vec![next];
+        while let Some(&need) = before[next].iter().find(|need| !order.contains(need)) {
+            if let Some(start) = way.iter().position(|step| *step == need) {
+                let mut cycle = way.split_off(start);
+                cycle.sort_unstable();
+                return Err(cycle);
             }
+            way.push(need);
+            next = need;
         }
+        order.push(next);
     }
-    Some(order)
+    Ok(order)
+}
+
+/// What each step needs, and for one that may change something also those that stand before it and don't need it.
+fn keep_checks_before(needs: &[BTreeSet<usize>], changing: &[bool]) -> Vec<BTreeSet<usize>> {
+    let all_needs: Vec<BTreeSet<usize>> = (0..needs.len()).map(|step| all_needs(step, needs)).collect();
+    let before = needs.iter().enumerate().map(|(step, own)| {
+        let checks = (0..step).filter(|check| changing[step] && !all_needs[*check].contains(&step));
+        own.iter().copied().chain(checks).collect()
+    });
+    before.collect()
+}
+
+/// What a step needs, and what that needs.
+fn all_needs(step: usize, needs: &[BTreeSet<usize>]) -> BTreeSet<usize> {
+    let mut all = BTreeSet::new();
+    let mut new = vec![step];
+    while let Some(step) = new.pop() {
+        new.extend(needs[step].iter().filter(|need| all.insert(**need)));
+    }
+    all
+}
+
+fn report_cycle(flow: &Flow, cycle: &[usize], report: &Report) {
+    let names: Vec<&Placed<String>> = cycle.iter().map(|step| &flow.steps[*step].name).collect();
+    let shown: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
+    let [first, ..] = names.as_slice() else { return };
+    report
+        .error(Code::StepCycle, &first.at, format!("steps wait for each other: {}", shown.join(", ")))
+        .expected("a step that needs none of the others, to begin with")
+        .hint("let each step refer to earlier ones only; one that may change something waits for all before it");
 }
 
 /// Which steps may change something, by the methods of their requests (RFC 9110).
@@ -281,6 +308,36 @@ fn keep_changes_in_place(order: &[usize], mut after: Vec<BTreeSet<usize>>, chang
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_in_order_or_wait_for_each_other() {
+        let order = |needs: &[&[usize]], changing: &[usize]| {
+            let changing: Vec<bool> = (0..needs.len()).map(|step| changing.contains(&step)).collect();
+            sort(&needs.iter().map(|it| it.iter().copied().collect()).collect::<Vec<_>>(), &changing)
+        };
+        let table: [(&[&[usize]], &[usize], Result<Vec<usize>, Vec<usize>>); 13] = [
+            (&[&[], &[], &[]], &[1], Ok(vec![0, 1, 2])),
+            (&[&[1], &[]], &[], Ok(vec![1, 0])),
+            // What is needed comes first, and nothing else with it.
+            (&[&[2], &[], &[]], &[], Ok(vec![2, 0, 1])),
+            (&[&[2], &[], &[]], &[0], Ok(vec![2, 0, 1])),
+            // A check stays before what may change something, wherever it takes its values from.
+            (&[&[2], &[], &[]], &[1], Ok(vec![2, 0, 1])),
+            (&[&[3], &[0], &[], &[]], &[2], Ok(vec![3, 0, 1, 2])),
+            // It comes after what it needs, also if that changes something; other checks still come before.
+            (&[&[1], &[]], &[1], Ok(vec![1, 0])),
+            (&[&[2], &[], &[]], &[2], Ok(vec![1, 2, 0])),
+            (&[&[2], &[0], &[]], &[2], Ok(vec![2, 0, 1])),
+            (&[&[0]], &[], Err(vec![0])),
+            (&[&[], &[2], &[1]], &[], Err(vec![1, 2])),
+            (&[&[], &[2], &[3], &[1]], &[3], Err(vec![1, 2, 3])),
+            // A check of the first change that needs the second one.
+            (&[&[2], &[], &[]], &[1, 2], Err(vec![0, 1, 2])),
+        ];
+        for (needs, changing, expected) in table {
+            assert_eq!(order(needs, changing), expected, "{needs:?} {changing:?}");
+        }
+    }
 
     #[test]
     fn what_changes_something_keeps_its_place() {

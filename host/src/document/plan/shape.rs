@@ -77,6 +77,21 @@ impl Shape {
         Self { origin, form }
     }
 
+    /// The constants, inputs and texts that it is made of.
+    pub fn values(&self) -> Vec<&Value> {
+        let own = match &self.origin {
+            Origin::Value(value) => vec![value],
+            Origin::Whole | Origin::Path(_) => Vec::new(),
+        };
+        let below: Vec<&Self> = match &self.form {
+            Form::Array(_, item) => vec![item],
+            Form::Object(members) => members.iter().map(|(_, member)| member).collect(),
+            Form::FirstOf(all) => all.iter().collect(),
+            Form::AsItIs | Form::Text(_) | Form::Integer | Form::Number | Form::Boolean => Vec::new(),
+        };
+        own.into_iter().chain(below.into_iter().flat_map(Self::values)).collect()
+    }
+
     /// The same for a source in which a list of one looks like the one: XML.
     #[must_use]
     pub fn of_xml(self) -> Self {

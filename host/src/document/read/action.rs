@@ -44,15 +44,23 @@ pub fn read(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Actio
             let call = text_of(&call.value, report)?;
             Some(Action::Call(Call { operation: Placed { at: call.at, value: call.value.to_owned() }, with }))
         }
-        (None, None) => {
-            fields.ignore(&["with"]);
-            let outputs = fields.entry("outputParameters").map(|outputs| Action::Mock(outputs.key_at.clone()));
-            if outputs.is_none() {
-                fields.missing("call").expected("<namespace of consumes>.<operation>, or `outputParameters` of a mock");
-            }
-            outputs
-        }
+        (None, None) => read_mock(fields, report),
     }
+}
+
+fn read_mock(fields: &mut Fields, report: &Report) -> Option<Action> {
+    let with = fields.entry("with");
+    let Some(outputs) = fields.entry("outputParameters") else {
+        fields.missing("call").expected("<namespace of consumes>.<operation>, or `outputParameters` of a mock");
+        return None;
+    };
+    if let Some(with) = with {
+        report
+            .warning(Code::InvalidValue, &with.key_at, "`with` has no effect: nothing is called")
+            .expected("`call: <namespace of consumes>.<operation>` beside it, or none of both")
+            .hint("remove it; a mock takes inputs where its outputs name them: `value: '{{input}}'`");
+    }
+    Some(Action::Mock(outputs.key_at.clone()))
 }
 
 /// Reads what the result is made of: an answer, or the inputs of a mock. What mappings make is read with them.
@@ -60,6 +68,10 @@ pub fn read_outputs(fields: &mut Fields, action: Option<&Action>, scope: &Scope,
     match action {
         Some(Action::Mock(_)) => output::read_mock(fields, scope, report),
         Some(Action::Flow(flow)) if !flow.mappings.is_empty() => None,
+        Some(Action::Flow(flow)) => {
+            let steps: Vec<&str> = flow.steps.iter().map(|step| step.name.value.as_str()).collect();
+            output::read_parameters(fields, &Scope { steps: &steps, ..*scope }, report)
+        }
         _ => output::read_parameters(fields, scope, report),
     }
 }

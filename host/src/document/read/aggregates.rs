@@ -1,5 +1,8 @@
 //! `aggregates`: flows that REST operations and tools refer to.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::argument::Scope;
 use super::parameter::{self, Owner};
 use super::{TITLE, action, check_name, output};
@@ -9,24 +12,41 @@ use crate::document::fields::Fields;
 use crate::document::imports::{is_import, own_name};
 use crate::document::model::{Secrets, Semantics, SharedFlow};
 use crate::document::report::Report;
-use crate::document::tree::{Node, Placed};
+use crate::document::tree::{Node, Place, Placed};
 
 /// What a flow is called: `functions` until the release that renamed it.
 const FLOWS: [&str; 2] = ["functions", "flows"];
 
+/// The most flows of all aggregates together: as many as can be exposed, each of which is looked up among all of these.
+const MAX_FLOWS: usize = 5_000;
+
 /// Reads all aggregates.
 pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<SharedFlow> {
-    let mut flows: Vec<SharedFlow> = Vec::new();
     let nodes = nodes.iter().filter(|node| !is_import("aggregates", node));
-    for flow in nodes.flat_map(|node| read_aggregate(node, secrets, report)) {
-        match flows.iter().find(|earlier| earlier.name.value == flow.name.value) {
-            Some(earlier) => {
-                let what = format!("flow `{}`", flow.name.value);
-                report.duplicate(Code::DuplicateName, &flow.name.at, &what, &earlier.name.at);
-            }
-            None => flows.push(flow),
-        }
+    let mut flows: Vec<_> = nodes.flat_map(|node| read_aggregate(node, secrets, report)).collect();
+    if let Some(extra) = flows.get(MAX_FLOWS) {
+        report
+            .error(Code::Limit, &extra.name.at, format!("too many flows of aggregates: {}", flows.len()))
+            .expected(format!("at most {MAX_FLOWS}"))
+            .hint("split the document: one capability per file");
+        flows.truncate(MAX_FLOWS);
     }
+    without_duplicates(flows, report)
+}
+
+fn without_duplicates(mut flows: Vec<SharedFlow>, report: &Report) -> Vec<SharedFlow> {
+    let mut first: HashMap<String, Place> = HashMap::new();
+    flows.retain(|flow| match first.entry(flow.name.value.clone()) {
+        Entry::Vacant(free) => {
+            free.insert(flow.name.at.clone());
+            true
+        }
+        Entry::Occupied(earlier) => {
+            let what = format!("flow `{}`", flow.name.value);
+            report.duplicate(Code::DuplicateName, &flow.name.at, &what, earlier.get());
+            false
+        }
+    });
     flows
 }
 

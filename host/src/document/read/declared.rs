@@ -2,11 +2,14 @@
 //!
 //! Those that say themselves where their values come from belong to an answer, and are read by `output`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, wrong_type};
 use crate::document::plan::{Form, Gather, Origin, Shape};
 use crate::document::report::Report;
-use crate::document::tree::{Kind, Node, Placed};
+use crate::document::tree::{Kind, Node, Place, Placed};
 
 /// The types that an output can have.
 const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "object", "array"];
@@ -17,10 +20,21 @@ pub fn has_origin(node: &Node) -> bool {
     entries.iter().any(|entry| matches!(entry.key.as_str(), "mapping" | "value" | "const"))
 }
 
-/// Reads outputs with their names. `None` after an error.
+/// Reads outputs with their names, each of them once. `None` after an error.
 pub fn read_all(nodes: &[Node], report: &Report) -> Option<Vec<(Placed<String>, Shape)>> {
     let outputs: Vec<_> = nodes.iter().map(|node| read_named(node, report)).collect();
-    outputs.into_iter().collect()
+    let outputs = outputs.into_iter().collect::<Option<Vec<_>>>()?;
+    let mut first: HashMap<&str, &Place> = HashMap::new();
+    for (name, _) in &outputs {
+        match first.entry(&name.value) {
+            MapEntry::Vacant(free) => drop(free.insert(&name.at)),
+            MapEntry::Occupied(earlier) => {
+                let what = format!("output parameter `{}`", name.value);
+                report.duplicate(Code::DuplicateName, &name.at, &what, earlier.get());
+            }
+        }
+    }
+    Some(outputs)
 }
 
 fn read_named(node: &Node, report: &Report) -> Option<(Placed<String>, Shape)> {

@@ -25,6 +25,10 @@ pub fn read(fields: &mut Fields, max_binary: Option<u64>, report: &Report) -> (R
     }
     let (selector, schema) = match format {
         "markdown" => output::read_selector(fields, report),
+        "text" | "binary" => {
+            report_schema(fields, format, report);
+            (None, None)
+        }
         _ => (None, output::read_schema(fields, report)),
     };
     let data = |format: RawFormat| (RawAnswer::Data(format), schema.clone());
@@ -48,6 +52,20 @@ pub fn read(fields: &mut Fields, max_binary: Option<u64>, report: &Report) -> (R
             }
             data(RawFormat::Json)
         }
+    }
+}
+
+/// A schema is of JSON, which such a result isn't: published, it would be a promise that no result keeps.
+fn report_schema(fields: &mut Fields, format: &str, report: &Report) {
+    if let Some(entry) = fields.entry("outputSchema") {
+        report
+            .warning(
+                Code::InvalidValue,
+                &entry.key_at,
+                format!("outputSchema has no effect on an answer of format {format}"),
+            )
+            .expected("an answer that is JSON, or becomes JSON")
+            .hint("remove it; what `outputParameters` make of text has a schema of its own");
     }
 }
 

@@ -129,8 +129,9 @@ fn read_node(node: &Node, member: Option<&str>, source: &Source, report: &Report
     read_fields(fields, member, source, report)
 }
 
-/// Reads the rest of an output. `member` is the member of the source that it is made of if it doesn't say.
+/// Reads the rest of an output. `member` is the member of the answer that it is made of if it doesn't say; a mock has none.
 fn read_fields(mut fields: Fields, member: Option<&str>, source: &Source, report: &Report) -> Option<Made> {
+    let member = member.filter(|_| source.kind == SourceKind::Answer);
     fields.ignore(&["required", "display", "label", "title", "tags", "example", "examples"]);
     let kind = read_type(&mut fields, report);
     let description = fields.text("description").map(|text| text.value.to_owned());
@@ -147,12 +148,14 @@ fn read_fields(mut fields: Fields, member: Option<&str>, source: &Source, report
         (Some(node), kind) => read_constant(node, kind, report)?,
         (None, "object") => match properties {
             Some(entry) => {
-                let grouped = source.kind == SourceKind::Inputs || says_where(&entry.value);
-                let origin = origin.unwrap_or_else(|| default(member.filter(|_| !grouped)));
+                let origin = origin.unwrap_or_else(|| default(member.filter(|_| !says_where(&entry.value))));
                 object(origin, read_properties(entry, source, report))
             }
             None => as_it_is(origin.unwrap_or_else(|| default(member))),
         },
+        (None, "array") if source.kind == SourceKind::Inputs && origin.is_none() && items.is_none() => {
+            constant_of("array", json!([]))
+        }
         (None, "array") => read_array(origin.unwrap_or_else(|| default(member)), items, source, report)?,
         (None, scalar) => match (origin, source.kind) {
             (None, SourceKind::Inputs) => {
@@ -267,9 +270,12 @@ fn read_constant(node: &Node, kind: &str, report: &Report) -> Option<Made> {
         wrong_type(node, &format!("a constant of type {kind}"), report);
         return None;
     }
-    let value = node.to_json();
+    Some(constant_of(kind, node.to_json()))
+}
+
+fn constant_of(kind: &str, value: Json) -> Made {
     let schema = json!({"type": kind, "const": value});
-    Some(Made { shape: Shape { origin: Origin::Value(Value::Constant(value)), form: Form::AsItIs }, schema })
+    Made { shape: Shape { origin: Origin::Value(Value::Constant(value)), form: Form::AsItIs }, schema }
 }
 
 fn read_properties(entry: &Entry, source: &Source, report: &Report) -> Vec<(String, Made)> {

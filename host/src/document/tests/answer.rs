@@ -273,6 +273,18 @@ fn mocks_make_their_result_of_the_inputs() {
     let alone = mock("[{type: array, items: {type: boolean, value: true}}]");
     let item = value(Value::Constant(json!(true)), Form::Boolean);
     assert_eq!(*find_action(&alone, "get-user").1, Action::Made(whole(array(Gather::ItemsOrOne, item))));
+    let containers = mock(
+        "[{name: l, type: array, items: {type: string, value: '{{id}}'}}, {name: none, type: array}, {name: o, type: object}, \
+         {name: p, type: object, properties: {l: {type: array, items: [{name: x, type: integer, value: 1}]}}}]",
+    );
+    let one = whole(object([("x", value(Value::Constant(json!(1)), Form::Integer))]));
+    let members = object([
+        ("l", whole(array(Gather::ItemsOrOne, value(Value::Input("id".to_owned()), Form::Text(None))))),
+        ("none", value(Value::Constant(json!([])), Form::AsItIs)),
+        ("o", Shape::WHOLE),
+        ("p", whole(object([("l", whole(array(Gather::ItemsOrOne, one)))]))),
+    ]);
+    assert_eq!(*find_action(&containers, "get-user").1, Action::Made(whole(members)));
     for (outputs, expected) in [
         ("[{name: a, type: string}]", "error AL005 38:34 @get.outputParameters[0]"),
         ("[{name: a, type: string, mapping: $.a}]", "error AL007 38:67 @get.outputParameters[0].mapping"),
@@ -284,6 +296,8 @@ fn mocks_make_their_result_of_the_inputs() {
             &[expected],
         );
     }
+    let with_arguments = ("call: users.get\n", "outputParameters: [{name: a, type: string, value: x}]\n");
+    check(&[with_arguments], &["warning AL007 39:15 @get.with"]);
 }
 
 #[test]
@@ -304,6 +318,27 @@ fn output_schemas() {
     assert_eq!(schema(&[consumed, exposed]), Some(json!({"type": "object", "title": "E"})));
     let text = ("name: get\n", "name: get\n              outputSchema: table.x\n");
     check(&[text], &["warning AL007 20:29 capability.consumes[0].resources[0].operations[0].outputSchema"]);
+}
+
+#[test]
+fn no_schema_is_promised_of_what_is_no_json() {
+    let api = "capability.consumes[0].resources[0].operations[0]";
+    for format in ["text", "binary"] {
+        let raw = format!("name: get\n              outputRawFormat: {format}\n");
+        let with_schema = format!("{raw}              outputSchema: {{type: object}}\n");
+        let exposed = ("call: users.get\n", "call: users.get\n              outputSchema: {type: object}\n");
+        check(&[("name: get\n", &with_schema)], &[&format!("warning AL007 21:15 {api}.outputSchema")]);
+        let compiled = compile(&changed(&[("name: get\n", &with_schema)]), Mode::Tolerant).unwrap();
+        assert_eq!(find(&compiled.plan, "get-user").0.output_schema, None, "{format}");
+        check(&[("name: get\n", &raw), exposed], &["error AL007 39:21 @get.call"]);
+    }
+    // What is made of text is JSON.
+    let text = ("name: get\n", "name: get\n              outputRawFormat: text\n");
+    let made = "call: users.get\n              outputSchema: {type: string}\n              outputParameters: [{type: string, mapping: $.}]\n";
+    assert_eq!(
+        find_action(&plan(&[text, ("call: users.get\n", made)]), "get-user").0.output_schema,
+        Some(json!({"type": "string"}))
+    );
 }
 
 #[test]

@@ -158,6 +158,11 @@ fn a_step_that_changes_something_keeps_its_place() {
     let early = "{type: call, name: early, call: registry.drop-ship, with: {imo: $.late.id}}";
     let late = "{type: call, name: late, call: registry.list-crew, with: {page: 1}}";
     assert_eq!(after(early, late), [vec![], vec![0, 2], vec![]]);
+    // A check that refers to what comes later is still a check of what stands behind it.
+    let check = ("{imo: \"{{imo}}\"}", "{imo: $.late.id}");
+    let (_, checked) = flow(&[check, (LIST, drop), (LOOKUP, late), (MAPPINGS, "")]);
+    let after: Vec<_> = checked.steps.into_iter().map(|step| step.after).collect();
+    assert_eq!(after, [vec![2], vec![0, 2], vec![]]);
 }
 
 #[test]
@@ -177,6 +182,26 @@ fn without_mappings_the_last_call_answers() {
     // What another step needs is read.
     let (_, read) = flow(&[(MAPPINGS, "")]);
     assert_eq!(read.outcome, Outcome::Made { source: Some(1), shapes: vec![] });
+}
+
+#[test]
+fn outputs_of_the_last_answer_may_refer_to_steps() {
+    let outputs = "          outputParameters: [{name: of, type: string, value: 'x-{{get-ship.id}}'}, {name: n, type: integer}]\n";
+    let (operation, made) =
+        flow(&[(LOOKUP, "{type: call, name: last, call: registry.list-crew, with: {page: 2}}"), (MAPPINGS, outputs)]);
+    assert_eq!(operation.input_schema["properties"].as_object().unwrap().keys().collect::<Vec<_>>(), ["imo"]);
+    let of = Value::Template(vec![
+        TemplatePart::Text("x-".to_owned()),
+        TemplatePart::Step(Part { step: 0, path: "$.id".to_owned() }),
+    ]);
+    let of = Shape { origin: Origin::Value(of), form: Form::Text(None) };
+    let shape = object(vec![("of", of), ("n", Shape::member("n", Form::Integer))]);
+    assert_eq!(made.outcome, Outcome::Made { source: Some(2), shapes: vec![shape] });
+    let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(..)));
+    assert_eq!(made.steps.iter().map(is_read).collect::<Vec<_>>(), [true, false, true]);
+    let unknown = outputs.replace("{{get-ship.id}}", "{{$.get-shop.id}}");
+    let at = "capability.aggregates[0].functions[0].outputParameters[0].value";
+    check(&[(MAPPINGS, &unknown)], &[&format!("error AL023 38:62 {at}")]);
 }
 
 #[test]
@@ -215,6 +240,7 @@ fn declared_outputs_give_members_their_types() {
         ("[{name: shop, type: object}]", format!("warning AL024 41:37 {at}[0].name")),
         ("[{name: ship, type: text}]", format!("error AL007 41:49 {at}[0].type")),
         ("[{name: ship}]", format!("error AL005 41:30 {at}[0]")),
+        ("[{name: ship, type: object}, {name: ship, type: object}]", format!("error AL021 41:65 {at}[1].name")),
         ("[{type: object}]", format!("error AL005 41:30 {at}[0]")),
     ] {
         let [(from, to)] = &with(outputs);
@@ -397,6 +423,17 @@ fn mistakes_in_references() {
         "    - {label: C, namespace: crew, flows: [{name: of-ship, call: registry.list-crew}]}\n  exposes:",
     );
     check(&[twice], &["error AL021 41:50 capability.aggregates[1].flows[0].name"]);
+}
+
+#[test]
+fn the_flows_of_all_aggregates_have_a_bound() {
+    let aggregate = |namespace: usize| {
+        let flows: String = (0..1_700).map(|flow| format!("{{name: f{flow}, call: registry.list-crew}}, ")).collect();
+        format!("    - {{namespace: n{namespace}, flows: [{flows}]}}\n")
+    };
+    let many = format!("{}  exposes:", (0..3).map(aggregate).collect::<String>());
+    let told = diagnose(&changed(&[("  exposes:", &many)]), Mode::Tolerant);
+    assert!(matches!(told.as_slice(), [one] if one.starts_with("error AL002 43:")), "{told:?}");
 }
 
 #[test]

@@ -62,3 +62,24 @@ fn a_document_with_errors_is_not_linted() {
     let source = changed(&[("call: users.put", "call: users.putt"), ("baseUri: https", "baseUri: ftp")]);
     assert!(lints(&source).iter().all(|it| it.starts_with("error")), "{:?}", lints(&source));
 }
+
+#[test]
+fn what_is_used_in_one_file_is_not_used_in_another() {
+    let api = |namespace: &str, operation: &str| {
+        format!(
+            "    - {{namespace: {namespace}, baseUri: https://a.example, resources: [{{name: r, path: /r, operations: [{{name: {operation}, method: \
+             GET}}]}}]}}\n"
+        )
+    };
+    let exposes = "  exposes: [{type: mcp, namespace: m, tools: [{name: t, description: d, call: own.used}]}]\n";
+    let source = format!(
+        "ikanos: 1.0.0-beta5\ncapability:\n  consumes:\n    - {{from: shared.yaml, import: oth}}\n{}{exposes}",
+        api("own", "used")
+    );
+    // At the same line and column.
+    let shared = format!("ikanos: 1.0.0-beta5\n\n\nconsumes:\n{}", api("oth", "free"));
+    let files = Files::from([("shared.yaml".to_owned(), Ok(shared))]);
+    let found = checked(&source, &files, Mode::Tolerant).expect("nothing is wrong").warnings;
+    let found: Vec<_> = found.iter().map(|it| (it.code.as_str(), it.file.as_deref(), it.line)).collect();
+    assert_eq!(found, [("AL060", Some("shared.yaml"), 5)]);
+}

@@ -165,6 +165,12 @@ fn a_key_of_several_binds_needs_its_namespace() {
 fn parts_may_stand_at_the_root() {
     let source = changed(&[("capability:\n  consumes:", "consumes:"), ("  exposes:", "capability:\n  exposes:")]);
     assert_eq!(compile(&source, Mode::Strict).unwrap().plan, plan(&[]));
+    // What is exposed there is served too, whatever the capability exposes.
+    let flow = "aggregates: [{namespace: own, flows: [{name: f, description: d, call: users.put}]}]\n";
+    let expose = "exposes: [{type: mcp, namespace: m, tools: [{name: put, ref: own.f}]}]\n";
+    let more = plan(&[("capability:\n", &format!("{flow}{expose}capability:\n"))]);
+    let tools: Vec<_> = more.description.operations.iter().filter_map(|it| it.tool.as_deref()).collect();
+    assert!(tools.contains(&"put") && tools.contains(&"user-get"), "{tools:?}");
     let twice = changed(&[(
         "capability:\n",
         "consumes: [{namespace: users, baseUri: https://b.example, resources: []}]\ncapability:\n",

@@ -8,7 +8,11 @@ pub(super) fn flow(it: &plan::Flow) -> wit_plan::Flow {
 }
 
 pub(super) fn part(it: &plan::Part) -> wit_plan::StepPart {
-    wit_plan::StepPart { step: number(it.step), path: it.path.clone() }
+    let leads_to = match it.is_singular() {
+        true => wit_plan::Extent::One,
+        false => wit_plan::Extent::Several,
+    };
+    wit_plan::StepPart { step: number(it.step), path: it.path.clone(), leads_to }
 }
 
 fn step(it: &plan::Step) -> wit_plan::Step {
