@@ -9,8 +9,9 @@ use std::{
 };
 
 /// The packages, with what else cargo is told, and the environment variables under which `include_bytes!` finds the components.
-const GUESTS: [(&str, &[&str], &str); 3] = [
-    ("airlock-runtime", &[], "AIRLOCK_LARGE_RUNTIME_WASM"),
+const GUESTS: [(&str, &[&str], &str); 4] = [
+    ("airlock-runtime", &[], "AIRLOCK_RUNTIME_WITH_FORMATS_WASM"),
+    ("airlock-runtime", &["--no-default-features", "--features", "results"], "AIRLOCK_RUNTIME_WITH_RESULTS_WASM"),
     ("airlock-runtime", &["--no-default-features"], "AIRLOCK_RUNTIME_WASM"),
     ("m3ter-user-access", &[], "AIRLOCK_USER_ACCESS_WASM"),
 ];

@@ -6,20 +6,27 @@
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use crate::{
-    document::plan::Plan,
+    document::plan::{Needs, Plan},
     sandbox::{Configured, Sandbox},
 };
 
-/// The guest in `plugins/runtime`, built by the build script.
+/// The guest in `plugins/runtime`, built by the build script: it hands answers on.
 const RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WASM"));
 
-/// The same with the formats that few documents need and that make it three times as large.
-const LARGE_RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_LARGE_RUNTIME_WASM"));
+/// The same with what reads answers and makes results of them: twice as large.
+const WITH_RESULTS: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WITH_RESULTS_WASM"));
+
+/// The same with the formats that few documents need: six times as large.
+const WITH_FORMATS: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WITH_FORMATS_WASM"));
 
 /// Makes the component: the same for the same plan, byte for byte. The first time takes a good part of a second of processor time, most of
 /// it compiling the runtime.
 pub async fn specialise(sandbox: &Sandbox, plan: &Plan) -> wasmtime::Result<Vec<u8>> {
-    let runtime = if plan.needs_formats() { LARGE_RUNTIME } else { RUNTIME };
+    let runtime = match plan.needs() {
+        Needs::Requests => RUNTIME,
+        Needs::Results => WITH_RESULTS,
+        Needs::Formats => WITH_FORMATS,
+    };
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(runtime)?;
     let mut configured = sandbox.configure(&instrumented, plan).await?;

@@ -1,12 +1,14 @@
 //! What a capability document means, ready to be carried out: the meaning of `wit/plan.wit` inside the host.
 
 mod flow;
+mod needs;
 mod shape;
 
 use serde_json::Value as Json;
 
 pub use self::{
     flow::{Flow, Keep, Lookup, Outcome, Part, Step, Task},
+    needs::Needs,
     shape::{Form, Gather, Origin, Shape},
 };
 use crate::contract::Description;
@@ -75,19 +77,6 @@ pub struct Binary {
     pub media_type: Option<String>,
     /// The most bytes that are a result.
     pub max_size: Option<u64>,
-}
-
-impl Plan {
-    /// Whether it needs one of the formats that only the larger runtime knows.
-    pub fn needs_formats(&self) -> bool {
-        let is_large = |format: &RawFormat| matches!(format, RawFormat::Yaml | RawFormat::Markdown(_));
-        let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(format, _)) if is_large(format));
-        self.actions.iter().any(|action| match action {
-            Action::Call(call) => matches!(&call.answer, Answer::Shaped(format, _) if is_large(format)),
-            Action::Made(_) => false,
-            Action::Flow(flow) => flow.steps.iter().any(is_read),
-        })
-    }
 }
 
 /// How an upstream request is made from an operation's input.

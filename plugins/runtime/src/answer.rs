@@ -4,13 +4,11 @@
 
 use airlock_sdk::{Blob, Content, EmbeddedResource, Failure, Reply, ResourceContents, http::Response};
 
-use serde_json::Value as Json;
-
+#[cfg(feature = "results")]
+use crate::{bindings::airlock::capability::plan::RawFormat, format, shape::Shape};
 use crate::{
-    bindings::airlock::capability::plan::{self, Binary, RawFormat},
-    format,
+    bindings::airlock::capability::plan::{self, Binary},
     request::Input,
-    shape::Shape,
 };
 
 /// The address of bytes that have none, where one is asked for.
@@ -22,6 +20,7 @@ pub enum Answer {
     /// Handed on unread: the host streams it to the caller.
     HandedOn,
     /// Read and made into another value.
+    #[cfg(feature = "results")]
     Shaped(RawFormat, Shape),
     /// Bytes that are checked or named, and not looked into.
     Binary(Binary),
@@ -35,7 +34,10 @@ impl Answer {
     pub fn compile(plan: plan::Answer) -> Result<Self, String> {
         Ok(match plan {
             plan::Answer::HandedOn => Self::HandedOn,
+            #[cfg(feature = "results")]
             plan::Answer::Shaped(it) => Self::Shaped(it.format, Shape::compile(&it.shape)?),
+            #[cfg(not(feature = "results"))]
+            plan::Answer::Shaped(_) => return Err(crate::HANDS_ON_ONLY.to_owned()),
             plan::Answer::Binary(it) => Self::Binary(it),
         })
     }
@@ -50,18 +52,22 @@ impl Answer {
         }
         match self {
             Self::HandedOn => Ok(response.hand_on()),
-            Self::Shaped(format, shape) => {
-                let bytes = response.bytes()?;
-                // Nothing says beforehand that an answer in chunks is empty.
-                let answer = match format {
-                    RawFormat::Json if bytes.is_empty() => Json::Null,
-                    _ => format::read(format, bytes).map_err(unusable)?,
-                };
-                Ok(Reply::Structured(shape.apply(&answer, input)))
-            }
+            #[cfg(feature = "results")]
+            Self::Shaped(format, shape) => shaped(format, shape, response, input),
             Self::Binary(binary) => bytes(binary, response),
         }
     }
+}
+
+#[cfg(feature = "results")]
+fn shaped(format: &RawFormat, shape: &Shape, response: Response, input: &Input<'_>) -> Result<Reply, Failure> {
+    let bytes = response.bytes()?;
+    // Nothing says beforehand that an answer in chunks is empty.
+    let answer = match format {
+        RawFormat::Json if bytes.is_empty() => serde_json::Value::Null,
+        _ => format::read(format, bytes).map_err(unusable)?,
+    };
+    Ok(Reply::Structured(shape.apply(&answer, input)))
 }
 
 /// Whether there is a result to be read: the request succeeded, and the answer isn't empty.

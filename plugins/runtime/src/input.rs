@@ -5,7 +5,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 use airlock_sdk::{Failure, internal};
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::{bindings::airlock::capability::plan::StepPart, path::Paths};
+use crate::bindings::airlock::capability::plan::StepPart;
+#[cfg(feature = "results")]
+use crate::path::Paths;
 
 /// What the values of a plan are made of.
 #[derive(Debug, Default)]
@@ -15,6 +17,7 @@ pub struct Input<'a> {
     /// The names of a flow's steps, with the result of each that is done.
     steps: Vec<(&'a str, Option<Json>)>,
     /// The flow's; outside of one there are no parts to be found.
+    #[cfg(feature = "results")]
     paths: Option<&'a Paths>,
 }
 
@@ -24,10 +27,11 @@ impl<'a> Input<'a> {
     /// # Errors
     /// It isn't an object, which the host doesn't let happen.
     pub fn parse(json: &'a str) -> Result<Self, Failure> {
-        Ok(Self { members: serde_json::from_str(json).map_err(internal)?, steps: Vec::new(), paths: None })
+        Ok(Self { members: serde_json::from_str(json).map_err(internal)?, ..Self::default() })
     }
 
     /// The same in a flow of these steps, none of which is done, and with these paths into their results.
+    #[cfg(feature = "results")]
     #[must_use]
     pub fn in_flow(self, names: impl IntoIterator<Item = &'a str>, paths: &'a Paths) -> Self {
         Self { steps: names.into_iter().map(|name| (name, None)).collect(), paths: Some(paths), ..self }
@@ -50,9 +54,16 @@ impl<'a> Input<'a> {
     }
 
     /// A part of what a step has led to; `None` if there is no such part, or it is null.
+    #[cfg(feature = "results")]
     pub fn led_to(&self, part: &StepPart) -> Option<Cow<'_, Json>> {
         let found = self.paths?.find(part, self.result(part.step as usize)?)?;
         (!found.is_null()).then_some(found)
+    }
+
+    /// Without flows there are no steps.
+    #[cfg(not(feature = "results"))]
+    pub fn led_to(&self, _: &StepPart) -> Option<Cow<'_, Json>> {
+        None
     }
 
     /// The name of the step.

@@ -8,23 +8,31 @@ pub mod answer;
 pub mod bindings;
 pub mod body;
 pub mod encode;
+#[cfg(feature = "results")]
 pub mod flow;
+#[cfg(feature = "results")]
 pub mod format;
 pub mod input;
+#[cfg(feature = "results")]
 pub mod path;
 pub mod request;
+#[cfg(feature = "results")]
 pub mod shape;
 
 use std::{cell::RefCell, collections::BTreeMap};
 
 use airlock_sdk::{Description, Failure, Provider, Reply, internal};
-use serde_json::Value as Json;
-
 use answer::Answer;
 use bindings::airlock::capability::plan::{self, Plan};
+#[cfg(feature = "results")]
 use flow::Flow;
 use input::Input;
+#[cfg(feature = "results")]
 use shape::Shape;
+
+/// Why a plan is refused that wants what this build leaves out.
+#[cfg(not(feature = "results"))]
+pub(crate) const HANDS_ON_ONLY: &str = "this runtime hands answers on, and makes no results";
 
 thread_local! {
     /// Written once by `configure`, at compile time; the snapshot of the memory carries it into every instance.
@@ -41,7 +49,9 @@ struct Configured {
 /// What carries out an operation, prepared: what can be parsed once isn't parsed by each call.
 enum Action {
     Call(Box<plan::Request>, Answer),
+    #[cfg(feature = "results")]
     Made(Shape),
+    #[cfg(feature = "results")]
     Flow(Flow),
 }
 
@@ -91,15 +101,23 @@ impl Provider for Runtime {
 fn prepare(action: plan::Action) -> Result<Action, String> {
     Ok(match action {
         plan::Action::Call(call) => Action::Call(Box::new(call.request), Answer::compile(call.answer)?),
+        #[cfg(feature = "results")]
         plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),
+        #[cfg(feature = "results")]
         plan::Action::Flow(flow) => Action::Flow(Flow::compile(flow)?),
+        #[cfg(not(feature = "results"))]
+        plan::Action::Made(_) | plan::Action::Flow(_) => return Err(HANDS_ON_ONLY.to_owned()),
     })
 }
 
 fn carry_out(action: &Action, input: Input<'_>) -> Result<Reply, Failure> {
     match action {
         Action::Call(request, answer) => answer.reply(request::build(request, &input)?.send()?, &input),
-        Action::Made(shape) => Ok(Reply::Structured(shape.apply(&Json::Object(serde_json::Map::new()), &input))),
+        #[cfg(feature = "results")]
+        Action::Made(shape) => {
+            Ok(Reply::Structured(shape.apply(&serde_json::Value::Object(serde_json::Map::new()), &input)))
+        }
+        #[cfg(feature = "results")]
         Action::Flow(flow) => flow.carry_out(input),
     }
 }

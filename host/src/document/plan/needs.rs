@@ -1,0 +1,52 @@
+//! How much of a runtime a plan needs: what isn't needed isn't compiled, nor held in memory for each plugin.
+
+use super::{Action, Answer, Keep, Plan, RawFormat, Step, Task};
+
+/// What a runtime must be able to do for a plan: each of them can do what those before it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// To make requests, and hand answers on.
+    Requests,
+    /// To read answers, and make results of them.
+    Results,
+    /// To read the formats that few documents need.
+    Formats,
+}
+
+impl Plan {
+    /// What it needs: the most that one of its operations does.
+    pub fn needs(&self) -> Needs {
+        self.actions.iter().map(Action::needs).max().unwrap_or(Needs::Requests)
+    }
+}
+
+impl Action {
+    fn needs(&self) -> Needs {
+        match self {
+            Self::Call(call) => match &call.answer {
+                Answer::HandedOn | Answer::Binary(_) => Needs::Requests,
+                Answer::Shaped(format, _) => format.needs(),
+            },
+            Self::Made(_) => Needs::Results,
+            Self::Flow(flow) => flow.steps.iter().map(Step::needs).max().unwrap_or(Needs::Results),
+        }
+    }
+}
+
+impl Step {
+    fn needs(&self) -> Needs {
+        match &self.task {
+            Task::Ask(_, Keep::Value(format, _)) => format.needs(),
+            Task::Ask(..) | Task::Find(_) => Needs::Results,
+        }
+    }
+}
+
+impl RawFormat {
+    fn needs(&self) -> Needs {
+        match self {
+            Self::Json | Self::Xml | Self::Delimited(_) | Self::Text => Needs::Results,
+            Self::Yaml | Self::Markdown(_) => Needs::Formats,
+        }
+    }
+}
