@@ -13,6 +13,10 @@ const SHIPS: &str = include_str!("../cases/ships.yaml");
 
 /// The host with the document, both of whose APIs are this upstream.
 async fn start(upstream: &str, more: &str) -> TestHost {
+    start_with(SHIPS, upstream, more).await
+}
+
+async fn start_with(document: &str, upstream: &str, more: &str) -> TestHost {
     let grant = format!(
         r#"
         [grants.ships]
@@ -22,7 +26,7 @@ async fn start(upstream: &str, more: &str) -> TestHost {
         {more}
         "#
     );
-    Setup::default().file("ships.yaml", SHIPS).config(&grant).start().await
+    Setup::default().file("ships.yaml", document).config(&grant).start().await
 }
 
 fn registry(target: &str) -> Value {
@@ -69,6 +73,21 @@ async fn steps_that_need_nothing_of_each_other_run_side_by_side() {
     let upstream = Upstream::of(router).await;
     let host = start(&upstream.url(), "").await;
     assert_eq!(host.get("/ships/7/crew").await.ok(), crew());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_of_the_last_answer_may_hold_what_other_steps_have_led_to() {
+    let last = "with: {port: \"{{get-ship.port.code}}\"}}\n";
+    assert!(SHIPS.contains(last));
+    let outputs = "              outputParameters:
+                - {name: of, type: string, value: '{{get-ship.name}} {{imo}}'}
+                - {name: crew, type: array, value: '{{get-ship.crew[*]}}'}
+                - {name: port, type: string, mapping: $.name}\n";
+    let document = SHIPS.replacen(last, &format!("{last}{outputs}"), 1);
+    let upstream = Upstream::answering(answer).await;
+    let host = start_with(&document, &upstream.url(), "").await;
+    let made = json!({"of": "Albatross 7", "crew": [2, 9, 1], "port": "Hamburg"});
+    assert_eq!(host.get("/ships/7/port").await.ok(), made);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -296,6 +296,8 @@ async fn answering_early(head: &'static str, rest: &'static str, gate: Arc<Notif
     let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
     let mut serving = JoinSet::new();
     serving.spawn(async move {
+        // What is dropped with something unread in it is reset, maybe before its last words are heard.
+        let mut kept = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut seen = Vec::new();
             while !seen.ends_with(b"\r\n\r\n") {
@@ -304,6 +306,7 @@ async fn answering_early(head: &'static str, rest: &'static str, gate: Arc<Notif
             stream.write_all(head.as_bytes()).await.expect("the host listens");
             gate.notified().await;
             stream.write_all(rest.as_bytes()).await.expect("the host still listens");
+            kept.push(stream);
         }
     });
     (url, serving)
@@ -312,8 +315,8 @@ async fn answering_early(head: &'static str, rest: &'static str, gate: Arc<Notif
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_refused_before_it_has_come_is_not_sent_any_further() {
     let gate = Arc::<Notify>::default();
-    let head = "HTTP/1.1 413 Content Too Large\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\n";
-    let (upstream, _serving) = answering_early(head, "too large", gate.clone()).await;
+    let head = "HTTP/1.1 413 Content Too Large\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    let (upstream, _serving) = answering_early(head, "\"too big\"", gate.clone()).await;
     let limits = "limits = { request_mb = 100, wall_ms = 600000 }";
     let host = setup(&upstream, limits).start().await;
     // A caller that has stopped sending, and one that goes on for longer than anybody takes it in.
@@ -344,7 +347,7 @@ async fn an_upload_that_is_refused_before_it_has_come_is_not_sent_any_further() 
         let mut rest = [0; 9];
         within_patience("the rest of the answer", from_host.read_exact(&mut rest)).await.expect("a whole answer");
         assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
-        assert_eq!(&rest, b"too large");
+        assert_eq!(&rest, b"\"too big\"");
         sending.abort();
     }
 }

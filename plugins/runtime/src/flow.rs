@@ -358,7 +358,7 @@ mod tests {
             (several("$..none"), Some(json!([]))),
         ] {
             let paths = Paths::of(&[], [&Value::Step(part.clone())]).unwrap();
-            let input = done(&[crew.clone()], &paths);
+            let input = done(std::slice::from_ref(&crew), &paths);
             assert_eq!(input.led_to(&part).map(std::borrow::Cow::into_owned), expected, "{}", part.path);
         }
         assert!(Paths::of(&[], [&Value::Step(part(0, "no path"))]).is_err());
