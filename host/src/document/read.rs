@@ -9,6 +9,7 @@ mod audience;
 mod authentication;
 mod body;
 mod consumes;
+mod control;
 mod declared;
 mod exposes;
 mod flow;

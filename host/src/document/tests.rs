@@ -3,6 +3,7 @@
 mod answer;
 mod audience;
 mod bodies;
+mod control;
 mod corpora;
 mod flows;
 mod forward;
