@@ -5,6 +5,7 @@ mod audience;
 mod bodies;
 mod control;
 mod corpora;
+mod credentials;
 mod flows;
 mod forward;
 mod imports;
