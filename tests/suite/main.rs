@@ -19,6 +19,7 @@ mod conformance;
 mod crafted;
 mod crowd;
 mod discovery;
+mod document_credentials;
 mod egress;
 mod flows;
 mod forward;

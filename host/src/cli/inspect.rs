@@ -136,7 +136,8 @@ fn upstream_json(it: &Upstream) -> Value {
         let names: Vec<&str> = credential.secret_names().collect();
         json!({"placement": placement(&credential.placement), "secrets": names})
     });
-    json!({"baseUrl": it.base_url, "methods": it.methods, "credentials": credentials.collect::<Vec<_>>()})
+    let credentials: Vec<Value> = credentials.collect();
+    json!({"baseUrl": it.base_url, "methods": it.methods, "credentials": credentials, "name": it.name})
 }
 
 fn upstream_text(it: &Upstream) -> String {
@@ -144,7 +145,8 @@ fn upstream_text(it: &Upstream) -> String {
         let names: Vec<&str> = credential.secret_names().collect();
         format!("  {} ({})", names.join(", "), placement(&credential.placement))
     });
-    format!("  {}  {}{}\n", it.base_url, it.methods.join(", "), credentials.collect::<String>())
+    let name = it.name.as_ref().map_or_else(String::new, |name| format!("  for {name}"));
+    format!("  {}  {}{name}{}\n", it.base_url, it.methods.join(", "), credentials.collect::<String>())
 }
 
 fn placement(it: &Placement) -> String {
@@ -153,6 +155,7 @@ fn placement(it: &Placement) -> String {
         Placement::Query(key) => format!("query {key}"),
         Placement::Basic => "basic".to_owned(),
         Placement::Digest => "digest".to_owned(),
+        Placement::OAuth2(request) => format!("oauth2 from {}", request.url),
     }
 }
 

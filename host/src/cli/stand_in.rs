@@ -17,12 +17,16 @@ use tokio::{
 
 use super::CliError;
 use crate::{
-    contract::Upstream,
-    grant::{Addresses, Confirm, Destination, Grant, Pattern, Retries, Rewrite, Secret, Source, Tls, parse_range},
+    contract::{Credential, Placement, Upstream},
+    grant::{
+        Addresses, Confirm, Destination, Grant, Pattern, Retries, Rewrite, Secret, Source, Tls, TokenUrl, parse_range,
+    },
 };
 
 /// What stands for each secret until it is shown. No API has a key like it, and it is the same however it is encoded in a URL.
 const STAND_IN: &str = "airlock-stands-in-for-a-secret";
+/// The path below which tokens are given. Those of upstreams begin with a number.
+const TOKENS: &str = "/token";
 /// What is shown instead.
 const MASK: &str = "••••";
 
@@ -76,7 +80,10 @@ impl Recorder {
             at.single().ok_or_else(unknown)
         };
         let declared = declared.iter().map(single).collect::<Result<Vec<_>, _>>()?;
-        let everything = || Grant { hosts: declared.iter().cloned().map(Pattern::from).collect(), ..Grant::default() };
+        let endpoints: Vec<Destination> =
+            upstreams.iter().flat_map(|it| &it.credentials).filter_map(token_endpoint).collect();
+        let all = declared.iter().chain(&endpoints).cloned();
+        let everything = || Grant { hosts: all.map(Pattern::from).collect(), ..Grant::default() };
         let grant = granted.unwrap_or_else(everything);
         // What the operator has rewritten is shown where it would go.
         let ways: Vec<(Destination, Destination)> = grant
@@ -89,6 +96,11 @@ impl Recorder {
             let to = Destination::parse(&format!("http://{}/{number}", self.address));
             Rewrite { from: from.clone(), to: to.expect("an address of our own") }
         });
+        // They come last: of equals that one counts.
+        let rewrites = rewrites.chain(endpoints.into_iter().map(|from| {
+            let to = Destination::parse(&format!("http://{}{TOKENS}", self.address));
+            Rewrite { from, to: to.expect("an address of our own") }
+        }));
         let names = upstreams.iter().flat_map(Upstream::secret_names);
         let deny = ELSEWHERE.map(|range| parse_range(range).expect("a range as it should be written"));
         let stood_in = Grant {
@@ -118,12 +130,23 @@ impl Recorder {
     }
 }
 
+fn token_endpoint(credential: &Credential) -> Option<Destination> {
+    match &credential.placement {
+        Placement::OAuth2(request) => Some(TokenUrl::parse(&request.url).ok()?.destination()),
+        Placement::Header(_) | Placement::Query(_) | Placement::Basic | Placement::Digest => None,
+    }
+}
+
 fn is_rewritten(grant: &Grant, at: &Destination) -> bool {
     grant.rewrites.iter().any(|it| at.is_within(&it.from))
 }
 
 async fn take(request: Request<Incoming>, sender: mpsc::Sender<Recorded>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
+    if parts.uri.path().starts_with(TOKENS) {
+        let token = format!(r#"{{"access_token": "{STAND_IN}", "token_type": "Bearer", "expires_in": 3600}}"#);
+        return Ok(Response::new(token.into()));
+    }
     let (answer, answered) = oneshot::channel();
     // A body that breaks off is the plugin's doing: the call fails by itself then.
     if let Ok(body) = body.collect().await {
@@ -203,7 +226,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_shown_where_the_operator_sends_it() {
-        let upstream = |url: &str| Upstream { base_url: url.to_owned(), methods: Vec::new(), credentials: Vec::new() };
+        let upstream =
+            |url: &str| Upstream { base_url: url.to_owned(), methods: Vec::new(), credentials: Vec::new(), name: None };
         let granted = Grant {
             hosts: vec![at("https://a.example").into()],
             rewrites: vec![Rewrite { from: at("https://a.example"), to: at("https://staging.example/x") }],

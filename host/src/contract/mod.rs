@@ -9,6 +9,7 @@ mod effect;
 mod events;
 mod optional;
 mod origin;
+mod token;
 
 use serde_json::Value;
 
@@ -20,6 +21,7 @@ pub use self::{
     events::{Event, Events, Level, Listener},
     optional::{FilledIn, Offers, Prompt, PromptMessages, PromptParameter, ResourceTemplate, Subject, Suggestions},
     origin::{Origin, Origins},
+    token::TokenRequest,
 };
 
 /// What a provider offers and what it needs.
@@ -204,7 +206,16 @@ pub struct Upstream {
     pub methods: Vec<String>,
     /// What the host adds to each request to this destination.
     pub credentials: Vec<Credential>,
+    /// Which requests it is for: those that carry this name in [`UPSTREAM_HEADER`], or all.
+    pub name: Option<String>,
 }
+
+/// What the hosts end in of upstreams whose address only the operator knows: the grant has to lead them somewhere. No name in the DNS
+/// ends so (RFC 2606), so that nobody is asked where it doesn't.
+pub const PLACEHOLDER: &str = ".invalid";
+
+/// The header field by which a request says which of a plugin's upstreams it means. It never leaves the host.
+pub const UPSTREAM_HEADER: &str = "airlock-upstream";
 
 /// A credential: where it goes, and which secrets it is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,13 +237,24 @@ pub enum Placement {
     Basic,
     /// The `Authorization` header by RFC 7616, in answer to the upstream's challenge; the credential's value is `user:password`.
     Digest,
+    /// The `Authorization` header with an access token that the host fetches; the credential's value is the client's secret.
+    OAuth2(TokenRequest),
 }
 
 impl Credential {
-    /// The names of the secrets that `value` asks for, in their order, with repetitions.
+    /// The names of the secrets that it asks for, in their order, with repetitions.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
-        self.value.split("{{").skip(1).filter_map(|rest| rest.split_once("}}").map(|(name, _)| name.trim()))
+        let client = match &self.placement {
+            Placement::OAuth2(request) => request.client_id.as_str(),
+            Placement::Header(_) | Placement::Query(_) | Placement::Basic | Placement::Digest => "",
+        };
+        [client, self.value.as_str()].into_iter().flat_map(names_in)
     }
+}
+
+/// The names of the secrets that stand in a template.
+pub(crate) fn names_in(template: &str) -> impl Iterator<Item = &str> {
+    template.split("{{").skip(1).filter_map(|rest| rest.split_once("}}").map(|(name, _)| name.trim()))
 }
 
 impl Upstream {

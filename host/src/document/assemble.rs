@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 
 use super::forward::Handover;
 use super::link::{Called, Offer, reads};
-use super::model::{Consumes, Document, Hints, Semantics, Surface};
+use super::model::{Consumed, Consumes, Document, Hints, Semantics, Surface};
 use super::names::free_name;
 use super::plan::Plan;
-use crate::contract::{Description, Effects, Operation, Upstream};
+use crate::contract::{Credential, Description, Effects, Operation, Upstream};
 
 /// A REST operation, a tool, or both if they mean the same.
 struct Group<'a> {
@@ -210,21 +210,44 @@ fn title(document: &Document) -> String {
     document.title.clone().or(first).unwrap_or_default()
 }
 
-/// The APIs that are called, with the methods that are used.
+/// The APIs that are called, with the methods that are used; and each operation that is called with credentials of its own.
 fn upstreams(document: &Document, offers: &[Offer], handovers: &[Handover]) -> Vec<Upstream> {
-    let upstream = |api: &Consumes| {
+    let mut upstreams = Vec::new();
+    for api in &document.consumes {
         let calls = offers.iter().flat_map(|offer| &offer.calls);
-        let called = calls.filter(|called| std::ptr::eq(called.consumes, api));
-        let called = called.map(|called| called.consumed.method.as_str());
+        let mut called: Vec<&Consumed> = Vec::new();
+        for call in calls.filter(|called| std::ptr::eq(called.consumes, api)) {
+            if !called.iter().any(|known| std::ptr::eq(*known, call.consumed)) {
+                called.push(call.consumed);
+            }
+        }
+        let (own, plain): (Vec<&Consumed>, Vec<&Consumed>) =
+            called.into_iter().partition(|it| it.credentials.is_some());
         let handed_on = handovers.iter().filter(|handover| std::ptr::eq(handover.consumes, api));
-        let methods: BTreeSet<&str> =
-            called.chain(handed_on.flat_map(|handover| handover.methods.iter().copied())).collect();
-        let base = api.base.as_ref().filter(|_| !methods.is_empty())?;
-        Some(Upstream {
-            base_url: base.to_url(),
-            methods: methods.into_iter().map(str::to_owned).collect(),
-            credentials: api.credentials.clone(),
-        })
-    };
-    document.consumes.iter().filter_map(upstream).collect()
+        let methods = plain.iter().map(|it| it.method.as_str());
+        let methods = methods.chain(handed_on.flat_map(|handover| handover.methods.iter().copied()));
+        upstreams.extend(upstream(api, &api.credentials, methods.collect(), None));
+        for operation in own {
+            let credentials = operation.credentials.as_deref().unwrap_or_default();
+            let methods = BTreeSet::from([operation.method.as_str()]);
+            upstreams.extend(upstream(api, credentials, methods, api.upstream_of(operation)));
+        }
+    }
+    upstreams
+}
+
+/// `None` for what is never asked.
+fn upstream(
+    api: &Consumes,
+    credentials: &[Credential],
+    methods: BTreeSet<&str>,
+    name: Option<String>,
+) -> Option<Upstream> {
+    let base = api.base.as_ref().filter(|_| !methods.is_empty())?;
+    Some(Upstream {
+        base_url: base.to_url(),
+        methods: methods.into_iter().map(str::to_owned).collect(),
+        credentials: credentials.to_vec(),
+        name,
+    })
 }

@@ -113,6 +113,10 @@ pub enum Code {
     LongName,
     /// Names that differ in case alone.
     SimilarNames,
+    /// What is said to change nothing, and calls something that may.
+    DoubtfulPromise,
+    /// What the host does for all plugins, and not as a document says.
+    HostControl,
 }
 
 impl Code {
@@ -154,7 +158,9 @@ impl Code {
             Self::NoDescription => "AL064",
             Self::LongName => "AL065",
             Self::SimilarNames => "AL066",
+            Self::DoubtfulPromise => "AL067",
             Self::StepCycle => "AL070",
+            Self::HostControl => "AL100",
         }
     }
 
@@ -169,6 +175,7 @@ impl Code {
                 | Self::NoDescription
                 | Self::LongName
                 | Self::SimilarNames
+                | Self::DoubtfulPromise
         )
     }
 }

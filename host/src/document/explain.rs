@@ -282,10 +282,25 @@ pub const PAGES: &[Page] = &[
         "Rename one of them.",
     ),
     page!(
+        "AL067",
+        "a promise to change nothing that is doubtful",
+        "A tool says `readOnly`, or a flow says `safe`, and the request that is made has a method by which things are changed. Agents call \
+         such a tool without asking anybody, and a host's rules for its callers let it through as one that reads.",
+        "Remove the promise, or correct the `call`. Where the API reads by this method, such as a search by POST, it may stay.",
+    ),
+    page!(
         "AL070",
         "steps that need each other's results",
         "Each step of a flow is carried out once it has the results that it refers to, and one that may change something (any method \
          but GET, HEAD and OPTIONS) after all that stand before it. These wait for each other, so none could ever begin.",
         "Take one of the references out; a step may refer to what needs nothing of it.",
+    ),
+    page!(
+        "AL100",
+        "the host does this for all that it serves",
+        "An expose of type `control` asks for endpoints about health and metrics. A host has one listener for them, `listen.control` of \
+         `airlock.toml`, with `/health/live`, `/health/ready`, `/plugins` and `/metrics`, whatever documents say: no port is opened for one \
+         document, and none can turn off what its operator relies on.",
+        "Leave the expose out; for other uses of the same document it may stay.",
     ),
 ];

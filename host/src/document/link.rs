@@ -24,7 +24,7 @@ use super::report::Report;
 use super::template::Piece;
 use super::tree::{Place, Placed};
 use super::uri::PathTemplate;
-use crate::contract::Location;
+use crate::contract::{Location, UPSTREAM_HEADER};
 
 /// An exposure whose references are followed.
 pub struct Offer<'a> {
@@ -376,6 +376,10 @@ fn make_request(consumes: &Consumes, consumed: &Consumed, path: &PathTemplate, f
         value: feed.value.clone(),
         style: feed.parameter.style,
     });
+    // What the host adds then is the operation's, see `assemble`.
+    let upstream = consumes
+        .upstream_of(consumed)
+        .map(|name| NamedValue { name: UPSTREAM_HEADER.to_owned(), value: Value::Constant(name.into()) });
     let members: Vec<NamedValue> = at(Location::BodyMember).map(named).collect();
     let body = match (&consumed.body, at(Location::Body).next()) {
         (Some(template), _) => body::fill(template, feeds),
@@ -389,7 +393,7 @@ fn make_request(consumes: &Consumes, consumed: &Consumed, path: &PathTemplate, f
         authority: base.authority.clone(),
         path: make_path(&base.prefix, &path.pieces, feeds)?,
         query: query.collect(),
-        headers: at(Location::Header).map(named).collect(),
+        headers: at(Location::Header).map(named).chain(upstream).collect(),
         cookies: at(Location::Cookie).map(named).collect(),
         body,
     })

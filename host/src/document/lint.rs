@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use super::diagnostic::Code;
-use super::link::Offer;
-use super::model::{Consumed, Document, Exposure, Surface};
+use super::link::{Called, Offer, reads};
+use super::model::{Consumed, Document, Exposure, Hints, Surface};
 use super::plan::Action;
 use super::report::Report;
 use super::tree::Placed;
@@ -53,6 +53,33 @@ fn lint_offer(offer: &Offer, report: &Report) {
     }
     if let Some(name) = tool_name(exposure) {
         lint_tool(name, offer, report);
+    }
+    lint_promise(offer, report);
+}
+
+/// Who says that nothing is changed isn't asked before a call, and rules of callers let it through.
+fn lint_promise(offer: &Offer, report: &Report) {
+    let request = |called: &Called| {
+        let path = called.consumed.path.as_ref().map_or_else(String::new, |path| path.to_text());
+        format!("{} {path}", called.consumed.method)
+    };
+    let Some(request) = offer.calls.iter().find(|called| !reads(&called.consumed.method)).map(request) else {
+        return;
+    };
+    let exposure = offer.subject.exposure;
+    let flow = offer.subject.shared.map(|(_, flow)| flow).filter(|flow| flow.semantics.safe == Some(true));
+    let tool = match exposure.surface {
+        Surface::Tool(Hints { read_only: Some(true), .. }) => exposure.name.as_ref(),
+        Surface::Tool(_) | Surface::Rest(_) => None,
+    };
+    for (key, Placed { at, value: name }) in [("safe", flow.map(|flow| &flow.name)), ("readOnly", tool)]
+        .into_iter()
+        .filter_map(|(key, name)| Some((key, name?)))
+    {
+        report
+            .lint(Code::DoubtfulPromise, at, format!("is said to change nothing, and calls {request}: {name}"))
+            .expected(format!("`{key}` only where all requests read, as GET does"))
+            .hint(format!("remove `{key}: true`; leave it where the API is known to read by this method"));
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Consumed {
     /// What the later steps of a flow see of it; `None` = all of it. A result that is made of one answer alone is made of the answer, not of
     /// this.
     pub seen: Option<Shape>,
+    /// What the host adds to its requests, where that isn't what it adds to those of the API.
+    pub credentials: Option<Vec<Credential>>,
 }
 
 /// What the answer of a consumed operation is.
@@ -260,6 +262,14 @@ impl Parameter {
     /// Whether a call without it can't be made.
     pub fn is_required(&self) -> bool {
         self.location == Some(Location::Path) || self.required.unwrap_or(false)
+    }
+}
+
+impl Consumes {
+    /// The name of the upstream that an operation's requests mean, if it has credentials of its own.
+    pub fn upstream_of(&self, operation: &Consumed) -> Option<String> {
+        operation.credentials.as_ref()?;
+        Some(format!("{}.{}", self.namespace.value, operation.name.value))
     }
 }
 

@@ -3,7 +3,9 @@
 mod answer;
 mod audience;
 mod bodies;
+mod control;
 mod corpora;
+mod credentials;
 mod flows;
 mod forward;
 mod imports;

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::{
     digest::Answered,
+    keyring::{Keyring, Prepared},
     policy::Permitted,
     refusal::{Refusal, TokenFault},
     scrub::Patterns,
-    vault::{Keyring, Prepared, Vault},
+    vault::Vault,
 };
 
 /// The credentials of one request.

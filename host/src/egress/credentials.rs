@@ -38,7 +38,7 @@ struct QueryCredential {
     pair: Secret,
 }
 
-/// What a digest is made of.
+/// A user or a client, and what says so: what a digest is made of.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) user: Secret,
@@ -80,6 +80,13 @@ impl Credentials {
                 self.put(header::AUTHORIZATION, basic(user.expose(), password.expose()));
             }
             Placement::Digest => self.account = Some(Account::fill(credential, secrets)?),
+            // The value names the token by now, see `clients`.
+            Placement::OAuth2(_) => {
+                let bearer = Zeroizing::new(format!("Bearer {}", *fill(&credential.value, secrets)?));
+                let value = HeaderValue::from_bytes(bearer.as_bytes())
+                    .map_err(|_| vec![illegal(header::AUTHORIZATION.to_string(), credential)])?;
+                self.put(header::AUTHORIZATION, value);
+            }
         }
         Ok(())
     }
@@ -120,6 +127,16 @@ impl Credentials {
 }
 
 impl Account {
+    /// Of an OAuth 2.0 client, whose name may be anything: it is encoded before it is sent.
+    pub(super) fn of_client(id: &str, secret: &str, secrets: &Secrets) -> Result<Self, Vec<Problem>> {
+        match (fill(id, secrets), fill(secret, secrets)) {
+            (Ok(id), Ok(secret)) => {
+                Ok(Self { user: Secret::new(id.to_string()), password: Secret::new(secret.to_string()) })
+            }
+            (id, secret) => Err([id.err(), secret.err()].into_iter().flatten().flatten().collect()),
+        }
+    }
+
     /// The template is split before it is filled: a password may have a colon in it, a user's name can't.
     fn fill(credential: &Credential, secrets: &Secrets) -> Result<Self, Vec<Problem>> {
         let Some((user, password)) = split_at_colon(&credential.value) else {

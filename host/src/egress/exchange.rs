@@ -28,6 +28,8 @@ use super::{
 pub(super) struct Wanted {
     method: Method,
     uri: Uri,
+    /// Which declared upstream is meant, by its name. It holds for redirects too, as far as that upstream reaches.
+    upstream: Option<String>,
     /// The guest's.
     headers: HeaderMap,
     body: Payload,
@@ -40,9 +42,10 @@ impl Wanted {
     where
         B: http_body::Body<Data = bytes::Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let upstream = headers::take_upstream(&mut parts.headers);
         let body = Payload::new(body, &parts.headers, body_limit);
-        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, patience, hop: 0 }
+        Self { method: parts.method, uri: parts.uri, upstream, headers: parts.headers, body, patience, hop: 0 }
     }
 
     /// Asks for what the redirect says.
@@ -150,7 +153,8 @@ impl Egress {
         deadline: Instant,
         audit: &mut Audit,
     ) -> Result<(Response<Incoming>, Option<Arc<Patterns>>), Refusal> {
-        let permitted = self.policy.check(&wanted.method, &wanted.uri).map_err(|denial| wanted.denied(denial))?;
+        let permitted = self.policy.check(&wanted.method, &wanted.uri, wanted.upstream.as_deref());
+        let permitted = permitted.map_err(|denial| wanted.denied(denial))?;
         Bounds { fields: self.limits.headers, bytes: self.limits.header_bytes }
             .check(&wanted.uri, &wanted.headers)
             .map_err(|excess| Refusal::RequestTooLarge { excess })?;

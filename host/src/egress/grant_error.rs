@@ -72,6 +72,36 @@ pub enum Problem {
         /// The line that grants them.
         line: String,
     },
+    /// The address of an upstream is left to the operator, and the grant doesn't say it.
+    #[error("address of an upstream is missing: {declared}")]
+    NoAddress {
+        /// The placeholder that stands for it.
+        declared: String,
+        /// The line that says where it is.
+        line: String,
+    },
+    /// The plugin declares a token endpoint that isn't an address.
+    #[error("declared token endpoint is not usable: {url}: {reason}")]
+    TokenEndpoint {
+        /// As the plugin wrote it.
+        url: String,
+        /// Why not.
+        reason: BadDestination,
+    },
+    /// The access tokens that the plugin declares would come from where the grant doesn't allow anything to be asked.
+    #[error("token endpoint is not granted: {declared}")]
+    TokenEndpointNotGranted {
+        /// The declared endpoints.
+        declared: String,
+        /// The line that grants them.
+        line: String,
+    },
+    /// What a client asks for tokens with is itself a token in the grant.
+    #[error("secret of an OAuth 2.0 client is a token that is fetched: {name}")]
+    TokenForClient {
+        /// The name that the plugin uses.
+        name: String,
+    },
     /// The plugin asks for a secret that the grant doesn't name.
     #[error("secret is not granted: {name}")]
     SecretNotGranted {
@@ -114,9 +144,12 @@ pub enum Problem {
 impl Problem {
     fn line(&self) -> Option<String> {
         match self {
-            Self::NothingGranted { line, .. } => Some(line.clone()),
-            Self::SecretNotGranted { name } => Some(toml_lines::secret(name)),
+            Self::NothingGranted { line, .. }
+            | Self::NoAddress { line, .. }
+            | Self::TokenEndpointNotGranted { line, .. } => Some(line.clone()),
+            Self::SecretNotGranted { name } | Self::TokenForClient { name } => Some(toml_lines::secret(name)),
             Self::Upstream { .. }
+            | Self::TokenEndpoint { .. }
             | Self::SecretMissing { .. }
             | Self::SecretIllegal { .. }
             | Self::NoColon

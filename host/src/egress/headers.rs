@@ -5,6 +5,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::refusal::Excess;
+use crate::contract::UPSTREAM_HEADER;
 
 /// Sent where a guest sets none: upstreams ask for one, and their operators see whom to ask.
 pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("airlock/", env!("CARGO_PKG_VERSION")));
@@ -13,6 +14,8 @@ pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("air
 const DROPPED: &[&str] = &[
     // Credentials come from the host.
     "authorization",
+    // It is for the host.
+    UPSTREAM_HEADER,
     // The host is what the policy has looked at.
     "host",
     // How the message is framed on this connection is the client's business; two opinions about it are request smuggling.
@@ -53,6 +56,14 @@ pub(super) fn outgoing(mut headers: HeaderMap) -> HeaderMap {
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
     headers
+}
+
+/// Takes out which of its upstreams a request means. One that says several means none of them.
+pub(super) fn take_upstream(headers: &mut HeaderMap) -> Option<String> {
+    let name = HeaderName::from_static(UPSTREAM_HEADER);
+    let meant = single(headers, &name).map(str::to_owned);
+    headers.remove(&name);
+    meant
 }
 
 /// What one header section may hold.

@@ -15,12 +15,13 @@ use zeroize::Zeroizing;
 use super::{
     Context, Patience,
     audit::{Audit, Step},
-    credentials::basic,
+    clients::Client,
+    credentials::{Account, basic},
     refusal::TokenFault,
     spellings::form_encoded,
     transport::{Failure, RequestBody, Transport},
 };
-use crate::grant::{ClientAuthentication, ClientCredentials, Secret};
+use crate::grant::{ClientAuthentication, Secret};
 
 /// The whole exchange with an endpoint. 10 s: endpoints answer in well under one, and callers of an API are waiting for it.
 pub(super) const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,11 +51,11 @@ pub(super) struct Fetched {
 pub(super) async fn fetch(
     plugin: &Arc<str>,
     transport: &Transport,
-    client: &ClientCredentials,
-    secret: &Secret,
+    client: &Client,
+    account: &Account,
     context: &Context,
 ) -> Result<Fetched, TokenFault> {
-    let request = request(client, secret);
+    let request = request(client, account);
     let mut audit = Audit::begin(plugin, context, Step { hop: 0, attempt: 1 }, request.method(), request.uri());
     let fetched = ask(transport, request, context.deadline, &mut audit).await;
     match &fetched {
@@ -89,19 +90,19 @@ async fn ask(
     read(&body).ok_or(TokenFault::Malformed)
 }
 
-fn request(client: &ClientCredentials, secret: &Secret) -> Request<RequestBody> {
+fn request(client: &Client, account: &Account) -> Request<RequestBody> {
     let mut form = Zeroizing::new("grant_type=client_credentials".to_owned());
     let mut add = |name: &str, value: &str| {
         form.push_str(&format!("&{name}={}", *form_encoded(value)));
     };
-    for (name, value) in [("scope", &client.scope), ("audience", &client.audience)] {
+    for (name, value) in [("scope", &client.scope), ("audience", &client.audience), ("resource", &client.resource)] {
         if let Some(value) = value {
             add(name, value);
         }
     }
     if client.authentication == ClientAuthentication::Body {
-        add("client_id", &client.client_id);
-        add("client_secret", secret.expose());
+        add("client_id", account.user.expose());
+        add("client_secret", account.password.expose());
     }
     let mut request =
         Request::new(Full::from(Bytes::from(form.as_bytes().to_vec())).map_err(|e| match e {}).boxed_unsync());
@@ -114,13 +115,13 @@ fn request(client: &ClientCredentials, secret: &Secret) -> Request<RequestBody> 
     headers.insert(header::USER_AGENT, super::headers::USER_AGENT);
     if client.authentication == ClientAuthentication::Basic {
         // RFC 6749, 2.3.1: both parts are encoded as in a form first, so that a colon in the name can't end it.
-        let value = basic(&form_encoded(&client.client_id), &form_encoded(secret.expose()));
+        let value = basic(&form_encoded(account.user.expose()), &form_encoded(account.password.expose()));
         headers.insert(header::AUTHORIZATION, value);
     }
     request
 }
 
-fn uri(client: &ClientCredentials) -> Uri {
+fn uri(client: &Client) -> Uri {
     let origin = client.token_url.origin();
     Uri::builder()
         .scheme(origin.scheme.as_str())
@@ -158,7 +159,7 @@ fn lifetime(expires_in: &serde_json::Value) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::{Stored, TokenUrl};
+    use crate::{egress::clients::ClientAccount, grant::TokenUrl};
 
     #[test]
     fn answers() {
@@ -195,11 +196,12 @@ mod tests {
 
     #[tokio::test]
     async fn requests() {
-        let client = |authentication, scope: Option<&str>, audience: Option<&str>| ClientCredentials {
+        let client = |authentication, scope: Option<&str>, audience: Option<&str>| Client {
             token_url: TokenUrl::parse("https://a.example/o/token/?p=1").unwrap(),
-            client_id: "my:id".to_owned(),
-            client_secret: Stored::Value(Secret::new(String::new())),
+            account: ClientAccount::Granted { id: "my:id".to_owned() },
+            host: "a.example".to_owned(),
             scope: scope.map(str::to_owned),
+            resource: audience.map(|it| format!("{it}/v1")),
             audience: audience.map(str::to_owned),
             authentication,
         };
@@ -210,11 +212,13 @@ mod tests {
             (
                 client(Body, Some("read write"), Some("https://api.example")),
                 None,
-                "grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example&client_id=my%3Aid&\
+                "grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example&\
+                 resource=https%3A%2F%2Fapi.example%2Fv1&client_id=my%3Aid&\
                  client_secret=a%2Fb+c%25",
             ),
         ] {
-            let request = request(&client, &Secret::new("a/b c%".to_owned()));
+            let secret = |text: &str| Secret::new(text.to_owned());
+            let request = request(&client, &Account { user: secret("my:id"), password: secret("a/b c%") });
             assert_eq!(
                 (request.method(), request.uri().to_string().as_str()),
                 (&Method::POST, "https://a.example/o/token/?p=1")

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     contract::Upstream,
-    grant::{BadDestination, Destination, Grant, Pattern, is_below},
+    grant::{BadDestination, Destination, Grant, Pattern, TokenUrl, is_below},
 };
 
 /// What one plugin may ask for: declared ∧ granted.
@@ -32,6 +32,8 @@ pub(super) struct Policy {
 struct Declared {
     at: Pattern,
     methods: Vec<String>,
+    /// Which requests it is for; `None` = all.
+    name: Option<String>,
 }
 
 /// The proof that a request may be sent, and what is needed to send it. Only `Policy::check` makes one.
@@ -52,17 +54,20 @@ impl Policy {
         let mut problems = Vec::new();
         for upstream in upstreams {
             match Pattern::parse(&upstream.base_url) {
-                Ok(at) => declared.push(Declared { at, methods: upstream.methods.clone() }),
+                Ok(at) => {
+                    let Upstream { methods, name, .. } = upstream.clone();
+                    declared.push(Declared { at, methods, name });
+                }
                 Err(reason) => problems.push(Problem::Upstream { base_url: upstream.base_url.clone(), reason }),
             }
         }
         if !declared.is_empty() && !upstreams.iter().any(|upstream| is_granted(grant, upstream)) {
-            let bases = || declared.iter().map(|declared| declared.at.clone());
             problems.push(Problem::NothingGranted {
-                declared: bases().map(|at| at.to_string()).collect::<Vec<_>>().join(", "),
-                line: toml_lines::hosts(&grant.hosts, bases()),
+                declared: declared.iter().map(|it| it.at.to_string()).collect::<Vec<_>>().join(", "),
+                line: toml_lines::hosts(&grant.hosts, toml_lines::destinations(upstreams)),
             });
         }
+        problems.extend(upstreams.iter().filter(|it| is_granted(grant, it)).filter_map(|it| no_address(grant, it)));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -71,21 +76,22 @@ impl Policy {
             declared,
             hosts: grant.hosts.clone(),
             methods: grant.methods.clone(),
-            rewrites: grant.rewrites.iter().map(|it| (it.from.clone().into(), it.to.clone())).collect(),
+            rewrites: rewrites(grant),
         })
     }
 
-    /// Decides about one request. Its header fields and body don't matter here, nor its query.
-    pub(super) fn check(&self, method: &Method, uri: &Uri) -> Result<Permitted, Denial> {
+    /// Decides about one request, which may say by name which declared upstream it means. Its other header fields and its body don't
+    /// matter here, nor its query.
+    pub(super) fn check(&self, method: &Method, uri: &Uri, name: Option<&str>) -> Result<Permitted, Denial> {
         let denied = |(rule, hint): (Rule, String)| Denial::new(rule, method, uri, hint);
         let asked = read(uri).map_err(|(rule, reason)| denied((rule, format!("not a usable address: {reason}"))))?;
         if method == Method::CONNECT || method == Method::TRACE {
             // One opens a tunnel around every check, the other has the upstream repeat the credentials.
             return Err(denied((Rule::Method, format!("method is never sent: {method}"))));
         }
-        let upstream = self.check_declared(method, &asked).map_err(denied)?;
+        let upstream = self.check_declared(method, &asked, name).map_err(denied)?;
         self.check_granted(method, &asked, &self.declared[upstream].at).map_err(denied)?;
-        let (to, path) = self.rewrite(&asked, uri.path());
+        let (to, path) = rewrite(&self.rewrites, &asked, uri.path());
         Ok(Permitted { to, path, upstream })
     }
 
@@ -105,14 +111,22 @@ impl Policy {
         format!("its address lies in a range that airlock.toml denies, under addresses.deny in {}", section.trim_end())
     }
 
-    /// Which declared upstream covers the request: the closest; of equals, the first.
-    fn check_declared(&self, method: &Method, asked: &Destination) -> Result<usize, (Rule, String)> {
+    /// Which declared upstream covers the request: the one that it names, else the closest; of equals, the first. A name never makes
+    /// more of a request than it is: one that covers it has to have the name.
+    fn check_declared(
+        &self,
+        method: &Method,
+        asked: &Destination,
+        name: Option<&str>,
+    ) -> Result<usize, (Rule, String)> {
         let mut best: Option<usize> = None;
         let mut closest = Aspect::Host;
-        for (index, declared) in self.declared.iter().enumerate() {
+        let is_meant = |declared: &Declared| declared.name.is_none() || declared.name.as_deref() == name;
+        for (index, declared) in self.declared.iter().enumerate().filter(|(_, declared)| is_meant(declared)) {
             match covers(&declared.at, asked).and(has_method(&declared.methods, method)) {
                 Ok(()) => {
-                    let close = |index: usize| closeness(&self.declared[index].at);
+                    let is_named = |index: usize| self.declared[index].name.is_some();
+                    let close = |index: usize| (is_named(index), closeness(&self.declared[index].at));
                     best = best.filter(|best| close(*best) >= close(index)).or(Some(index));
                 }
                 Err(aspect) => closest = closest.max(aspect),
@@ -143,19 +157,43 @@ impl Policy {
         }
         Err((Rule::Granted(aspect), format!("add to airlock.toml:\n{}", toml_lines::section(&self.plugin, &lines))))
     }
+}
 
-    /// Where the request really goes: by the closest rewrite, or where it says.
-    fn rewrite(&self, asked: &Destination, path: &str) -> (Destination, String) {
-        let rewrites = self.rewrites.iter().filter(|(from, _)| covers(from, asked).is_ok());
-        let Some((from, to)) = rewrites.max_by_key(|(from, _)| closeness(from)) else {
-            return (asked.origin(), path.to_owned());
-        };
-        let rest = path.strip_prefix(&from.prefix).unwrap_or(path);
-        match format!("{}{rest}", to.prefix) {
-            empty if empty.is_empty() => (to.origin(), "/".to_owned()),
-            path => (to.origin(), path),
-        }
+/// What is wrong with an upstream whose address is left to the operator, where the grant doesn't say it for all of it.
+fn no_address(grant: &Grant, upstream: &Upstream) -> Option<Problem> {
+    let at = Pattern::parse(&upstream.base_url).ok().filter(toml_lines::is_placeholder)?;
+    let whole = at.single()?;
+    let is_led = rewrites(grant).iter().any(|(from, _)| covers(from, &whole).is_ok());
+    (!is_led).then(|| Problem::NoAddress { declared: at.to_string(), line: toml_lines::lead(&at) })
+}
+
+/// From, to.
+fn rewrites(grant: &Grant) -> Vec<(Pattern, Destination)> {
+    grant.rewrites.iter().map(|it| (it.from.clone().into(), it.to.clone())).collect()
+}
+
+/// Where a request really goes: by the closest rewrite, or where it says.
+fn rewrite(rewrites: &[(Pattern, Destination)], asked: &Destination, path: &str) -> (Destination, String) {
+    let rewrites = rewrites.iter().filter(|(from, _)| covers(from, asked).is_ok());
+    let Some((from, to)) = rewrites.max_by_key(|(from, _)| closeness(from)) else {
+        return (asked.origin(), path.to_owned());
+    };
+    let rest = path.strip_prefix(&from.prefix).unwrap_or(path);
+    match format!("{}{rest}", to.prefix) {
+        empty if empty.is_empty() => (to.origin(), "/".to_owned()),
+        path => (to.origin(), path),
     }
+}
+
+/// Where the host may ask for the tokens of a plugin that declares this endpoint; `None` where the operator hasn't granted it. That
+/// the host asks, and how, is settled: the granted methods are the plugin's own.
+pub(super) fn granted_endpoint(grant: &Grant, endpoint: &TokenUrl) -> Option<TokenUrl> {
+    let asked = endpoint.destination();
+    if closest_miss(&grant.hosts, &asked).is_some() {
+        return None;
+    }
+    let (to, path) = rewrite(&rewrites(grant), &asked, endpoint.path());
+    Some(endpoint.moved(to, &path))
 }
 
 impl Permitted {

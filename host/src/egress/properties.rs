@@ -24,10 +24,11 @@ pub fn check_request(declared: &str, granted: &str, url: &str) -> Option<bool> {
     check_canonical(url);
     let (uri, pattern) = (url.parse::<Uri>().ok()?, check_pattern(granted)?);
     check_pattern(declared)?;
-    let upstream = Upstream { base_url: declared.to_owned(), methods: vec!["GET".to_owned()], credentials: vec![] };
+    let methods = vec!["GET".to_owned()];
+    let upstream = Upstream { base_url: declared.to_owned(), methods, credentials: vec![], name: None };
     let grant = Grant { hosts: vec![pattern.clone()], ..Grant::default() };
     let policy = Policy::new("demo", &grant, &[upstream]).ok()?;
-    let permitted = match policy.check(&Method::GET, &uri) {
+    let permitted = match policy.check(&Method::GET, &uri, None) {
         Ok(permitted) => permitted,
         Err(denial) => {
             assert!(!denial.to_string().contains(|c: char| c.is_control() && c != '\n'), "{denial:?}");

@@ -3,6 +3,7 @@
 mod answers;
 mod authentication;
 mod connections;
+mod declared_tokens;
 pub(crate) mod fake;
 mod hostile;
 mod log;
@@ -22,7 +23,7 @@ use self::fake::{Fake, FixedResolver, Reply};
 use super::*;
 use crate::{
     contract::{Credential, Placement},
-    grant::{Destination, Grant, Limits, Rewrite, Secret, Source},
+    grant::{Destination, Grant, Limits, Pattern, Rewrite, Secret, Source},
 };
 
 const SECRET: &str = "s3cr3t/value+1";
@@ -33,7 +34,7 @@ fn at(text: &str) -> Destination {
 
 fn declared(base_url: &str, credentials: Vec<Credential>) -> Upstream {
     let methods = ["GET", "HEAD", "POST"].map(String::from).into();
-    Upstream { base_url: base_url.to_owned(), methods, credentials }
+    Upstream { base_url: base_url.to_owned(), methods, credentials, name: None }
 }
 
 /// A plugin that declares and is granted `base_url`, without credentials.

@@ -17,8 +17,8 @@ use futures::{
 };
 use tokio::time::Instant;
 
-use super::{oauth2::Fetched, refusal::TokenFault};
-use crate::grant::{ClientCredentials, Secret};
+use super::{clients::Client, oauth2::Fetched, refusal::TokenFault};
+use crate::grant::Secret;
 
 /// How long before its end a token is no longer used: a tenth of its life, at most 10 s. That covers the way to the upstream and
 /// clocks that differ a little.
@@ -53,9 +53,9 @@ pub(super) struct Token {
 /// What a refresh has come to.
 pub(super) type Refreshed = Shared<BoxFuture<'static, Result<(), TokenFault>>>;
 
-/// One OAuth 2.0 source of a grant.
+/// One OAuth 2.0 source, of a grant or of a plugin.
 pub(super) struct TokenSource {
-    pub(super) client: ClientCredentials,
+    pub(super) client: Client,
     state: Mutex<State>,
 }
 
@@ -94,13 +94,13 @@ impl Token {
 }
 
 impl TokenSource {
-    pub(super) fn new(client: ClientCredentials) -> Self {
+    pub(super) fn new(client: Client) -> Self {
         Self { client, state: Mutex::default() }
     }
 
     /// The host of the token endpoint, for messages.
     pub(super) fn host(&self) -> &str {
-        &self.client.token_url.origin().host
+        &self.client.host
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -184,15 +184,19 @@ impl TokenSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::{ClientAuthentication, Stored, TokenUrl};
+    use crate::{
+        egress::clients::ClientAccount,
+        grant::{ClientAuthentication, TokenUrl},
+    };
 
     fn source() -> TokenSource {
-        TokenSource::new(ClientCredentials {
+        TokenSource::new(Client {
             token_url: TokenUrl::parse("https://a.example/token").unwrap(),
-            client_id: "me".to_owned(),
-            client_secret: Stored::Value(Secret::new("s".to_owned())),
+            account: ClientAccount::Granted { id: "me".to_owned() },
+            host: "a.example".to_owned(),
             scope: None,
             audience: None,
+            resource: None,
             authentication: ClientAuthentication::Basic,
         })
     }

@@ -3,17 +3,15 @@
 //! Nothing is read or written here: `config` knows what the lines mean.
 
 use crate::{
-    contract::{Origin, Origins, Upstream},
-    grant::Pattern,
+    contract::{Credential, Origin, Origins, PLACEHOLDER, Placement, Upstream},
+    grant::{Pattern, TokenUrl},
 };
 
 /// The grant that covers all that a plugin declares, ready to paste; secrets come from where the document supposes them. Upstreams
 /// that aren't destinations are left out: `Egress::new` tells of them.
 pub fn needed_grant(plugin: &str, upstreams: &[Upstream], origins: &Origins) -> String {
-    let mut destinations: Vec<Pattern> = Vec::new();
     let mut secrets: Vec<String> = Vec::new();
     for upstream in upstreams {
-        destinations.extend(Pattern::parse(&upstream.base_url).ok().filter(|it| !destinations.contains(it)));
         let origin = |name: &str| origins.iter().find(|(known, _)| known == name).map(|(_, origin)| origin);
         for line in upstream.secret_names().map(|name| secret_from(name, origin(name))) {
             if !secrets.contains(&line) {
@@ -21,9 +19,29 @@ pub fn needed_grant(plugin: &str, upstreams: &[Upstream], origins: &Origins) -> 
             }
         }
     }
-    let mut lines = vec![hosts(&[], destinations)];
+    let destinations = destinations(upstreams);
+    let mut lines = vec![hosts(&[], destinations.iter().cloned())];
+    lines.extend(destinations.iter().filter(|it| is_placeholder(it)).map(|it| lead(it)));
     lines.append(&mut secrets);
     section(plugin, &lines)
+}
+
+/// All that has to be granted for what a plugin declares: its upstreams, and the endpoints of their tokens, each once.
+pub(super) fn destinations(upstreams: &[Upstream]) -> Vec<Pattern> {
+    let endpoint = |credential: &Credential| match &credential.placement {
+        Placement::OAuth2(request) => Some(Pattern::from(TokenUrl::parse(&request.url).ok()?.destination())),
+        Placement::Header(_) | Placement::Query(_) | Placement::Basic | Placement::Digest => None,
+    };
+    let mut destinations: Vec<Pattern> = Vec::new();
+    for upstream in upstreams {
+        let endpoints = upstream.credentials.iter().filter_map(endpoint);
+        for destination in Pattern::parse(&upstream.base_url).ok().into_iter().chain(endpoints) {
+            if !destinations.contains(&destination) {
+                destinations.push(destination);
+            }
+        }
+    }
+    destinations
 }
 
 /// The section of a plugin's grant with the given lines in it.
@@ -63,6 +81,17 @@ pub(super) fn vouch(origin: &str) -> String {
     format!("upstreams.{origin} = {origin}", origin = string(origin))
 }
 
+/// Whether a destination stands for an address that only the operator knows.
+pub(super) fn is_placeholder(at: &Pattern) -> bool {
+    at.single().is_some_and(|it| it.host.ends_with(PLACEHOLDER))
+}
+
+/// The line by which the operator says where it is what only has a placeholder for an address. The address is theirs to fill in.
+pub(super) fn lead(placeholder: &Pattern) -> String {
+    let origin = placeholder.single().map_or_else(|| placeholder.to_string(), |it| it.origin().to_string());
+    format!("upstreams.{} = \"https://…\"", string(&origin))
+}
+
 fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if bare { name.to_owned() } else { string(name) }
@@ -76,7 +105,7 @@ fn string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Credential, Placement};
+    use crate::contract::TokenRequest;
 
     #[test]
     fn a_grant_for_all_that_is_declared() {
@@ -84,6 +113,7 @@ mod tests {
             base_url: base_url.to_owned(),
             methods: vec!["GET".to_owned()],
             credentials: vec![Credential { placement: Placement::Query("k".to_owned()), value: value.to_owned() }],
+            name: None,
         };
         let upstreams = [
             upstream("https://a.example", "{{KEY}}:{{OTHER}}"),
@@ -98,6 +128,20 @@ mod tests {
              = \"KEY\" }\nsecrets.OTHER = { env = \"OTHER\" }"
         );
         assert_eq!(needed_grant("demo", &[], &Origins::new()), "[grants.demo]\nhosts = []");
+        let request = TokenRequest {
+            url: "https://id.example/token?p=1".to_owned(),
+            client_id: "{{ID}}".to_owned(),
+            scope: None,
+            audience: None,
+            resource: None,
+        };
+        let oauth2 = Credential { placement: Placement::OAuth2(request), value: "{{SECRET}}".to_owned() };
+        let declared = Upstream { credentials: vec![oauth2], ..upstream("https://host.invalid/v1", "") };
+        assert_eq!(
+            needed_grant("demo", &[declared], &Origins::new()),
+            "[grants.demo]\nhosts = [\"https://host.invalid/v1\", \"https://id.example/token\"]\nupstreams.\"https://host.invalid\" \
+             = \"https://…\"\nsecrets.ID = { env = \"ID\" }\nsecrets.SECRET = { env = \"SECRET\" }"
+        );
         let origins = vec![
             ("KEY".to_owned(), Origin::Env("VARIABLE".to_owned())),
             ("OTHER".to_owned(), Origin::File { path: "/run/s.yaml".to_owned(), key: "a".to_owned() }),

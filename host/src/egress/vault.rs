@@ -19,16 +19,17 @@ use tokio::{
 
 use super::{
     Context,
-    credentials::{Credentials, Secrets},
+    clients::{Client, DeclaredTokens},
+    credentials::Account,
     digest::Challenges,
     grant_error::Problem,
+    keyring::{Declared, Keyring, Stores, account, forge},
     oauth2::{self, TOKEN_TIMEOUT},
     policy,
     refusal::{Refusal, TokenFault},
-    scrub::{self, Patterns},
+    scrub,
     slot::Slot,
-    spellings::form_encoded,
-    token::{Refreshed, Token, TokenSource},
+    token::{Refreshed, TokenSource},
     toml_lines,
     transport::Transport,
 };
@@ -54,46 +55,6 @@ pub(super) struct Vault {
     keyring: ArcSwap<Keyring>,
 }
 
-/// What one declared upstream needs.
-struct Declared {
-    /// Empty where the upstream isn't granted.
-    credentials: Vec<Credential>,
-    /// The names of the secrets that are tokens.
-    tokens: Vec<String>,
-    challenges: Challenges,
-}
-
-#[derive(Default)]
-struct Stores {
-    secrets: BTreeMap<String, Slot>,
-    /// What tokens are fetched with, by the name of the token.
-    clients: BTreeMap<String, Slot>,
-}
-
-/// All that is made of the values as they are at one time. A request keeps the one that it was sent with.
-pub(super) struct Keyring {
-    /// By the upstream's place in the declaration. `None` where a token is still to be fetched.
-    upstreams: Vec<Option<Prepared>>,
-    patterns: Option<Arc<Patterns>>,
-}
-
-/// The credentials of one upstream, and the tokens that are in them, in the order in which the upstream needs them.
-pub(super) struct Prepared {
-    pub(super) credentials: Credentials,
-    pub(super) tokens: Vec<(Arc<TokenSource>, Arc<Token>)>,
-}
-
-impl Keyring {
-    pub(super) fn upstream(&self, upstream: usize) -> Option<&Prepared> {
-        self.upstreams[upstream].as_ref()
-    }
-
-    /// What to scrub from an answer.
-    pub(super) fn patterns(&self) -> Option<Arc<Patterns>> {
-        self.patterns.clone()
-    }
-}
-
 impl Vault {
     /// Once per plugin load: reads what is stored and fills it into what the plugin declares. Tokens are fetched later.
     pub(super) fn open(
@@ -111,12 +72,20 @@ impl Vault {
                 }
                 Source::OAuth2(client) => {
                     stores.clients.insert(name.clone(), Slot::new(client.client_secret.clone()));
-                    tokens.insert(name.clone(), Arc::new(TokenSource::new((**client).clone())));
+                    tokens.insert(name.clone(), Arc::new(TokenSource::new(Client::granted(client))));
                 }
             }
         }
-        let declared: Vec<_> = upstreams.iter().map(|upstream| Declared::new(grant, upstream, &tokens)).collect();
-        let keyring = forge(&declared, &stores, &tokens)?;
+        let (credentials, clients, mut problems) = settle(grant, upstreams);
+        tokens.extend(clients.into_iter().map(|(name, client)| (name, Arc::new(TokenSource::new(client)))));
+        let declared: Vec<_> = credentials.into_iter().map(|it| Declared::new(it, &tokens)).collect();
+        let keyring = match forge(&declared, &stores, &tokens) {
+            Ok(keyring) if problems.is_empty() => keyring,
+            forged => {
+                problems.extend(forged.err().into_iter().flatten());
+                return Err(problems);
+            }
+        };
         for (name, slot) in stores.secrets.iter().chain(&stores.clients) {
             slot.values().for_each(|secret| warn_if_short(plugin, name, secret));
         }
@@ -200,11 +169,10 @@ impl Vault {
             return;
         };
         let mut has_changed = false;
-        for (name, source) in &self.tokens {
-            let slot = stores.clients.get_mut(name).expect("each token has its client");
+        for (name, slot) in &mut stores.clients {
             if let Some(secret) = self.look(name, slot) {
                 slot.replace(secret);
-                source.forget_failures();
+                self.tokens[name].forget_failures();
                 has_changed = true;
             }
         }
@@ -219,6 +187,7 @@ impl Vault {
                 slot.undo(replaced);
                 self.warn_kept(&name, slot, &join(&problems));
             } else {
+                self.tokens.values().filter(|it| it.client.is_made_of(&name)).for_each(|it| it.forget_failures());
                 has_changed = true;
             }
         }
@@ -275,12 +244,11 @@ impl Vault {
         let source = &self.tokens[name];
         let asked_at = Instant::now();
         let owned = name.to_owned();
-        let secret = self.off_workers(move |vault| vault.stores().clients[&owned].value().clone()).await;
-        let secret = secret.expect("a plugin whose token has no client secret isn't loaded");
+        let account = self.off_workers(move |vault| vault.account(&owned)).await;
         // The token is for whoever needs it next. No operation has a colon in its name.
         let operation = format!("token:{name}").into();
         let context = Context { operation, caller: "host".into(), deadline: Instant::now() + TOKEN_TIMEOUT };
-        let result = match oauth2::fetch(&self.plugin, &self.transport, &source.client, &secret, &context).await {
+        let result = match oauth2::fetch(&self.plugin, &self.transport, &source.client, &account, &context).await {
             Ok(fetched) => {
                 warn_if_short(&self.plugin, name, &fetched.token);
                 source.succeed(fetched, asked_at);
@@ -296,6 +264,13 @@ impl Vault {
         };
         source.end();
         result
+    }
+
+    /// Who asks for a token, with the secrets as they are now.
+    fn account(&self, name: &str) -> Account {
+        let account = account(name, &self.tokens[name].client, &self.stores());
+        account
+            .expect("a plugin whose client has no secret isn't loaded, and a change that leaves it without isn't taken")
     }
 
     /// What the operator can do about a token endpoint that fails.
@@ -316,66 +291,17 @@ impl Vault {
     }
 }
 
-impl Declared {
-    fn new(grant: &Grant, upstream: &Upstream, sources: &BTreeMap<String, Arc<TokenSource>>) -> Self {
-        let mut tokens: Vec<String> = Vec::new();
-        let mut credentials = Vec::new();
-        if policy::is_granted(grant, upstream) {
-            credentials.clone_from(&upstream.credentials);
-            for name in upstream.secret_names().filter(|name| sources.contains_key(*name)) {
-                if !tokens.iter().any(|token| token == name) {
-                    tokens.push(name.to_owned());
-                }
-            }
-        }
-        Self { credentials, tokens, challenges: Challenges::default() }
-    }
-}
-
-/// Makes everything of the present values. All problems are told, not the first only.
-fn forge(
-    declared: &[Declared],
-    stores: &Stores,
-    sources: &BTreeMap<String, Arc<TokenSource>>,
-) -> Result<Keyring, Vec<Problem>> {
-    let tokens: BTreeMap<&str, Arc<Token>> =
-        sources.iter().filter_map(|(name, source)| Some((name.as_str(), source.tokens().0?))).collect();
-    let mut secrets: Secrets = stores.secrets.iter().map(|(name, slot)| (name.clone(), slot.value().clone())).collect();
-    for (name, slot) in &stores.clients {
-        // A token that isn't there yet is stood in for, so that everything else is checked without it.
-        let token = tokens.get(name.as_str()).map_or_else(|| Secret::new("token".to_owned()), |it| it.value().clone());
-        secrets.insert(name.clone(), slot.value().clone().map(|_| token));
-    }
-    let mut upstreams = Vec::new();
-    let mut problems = Vec::new();
-    for declared in declared {
-        match Credentials::expand(&declared.credentials, &secrets) {
-            Ok(credentials) => {
-                let held = declared
-                    .tokens
-                    .iter()
-                    .map(|name| Some((Arc::clone(&sources[name]), Arc::clone(tokens.get(name.as_str())?))));
-                let held: Option<Vec<_>> = held.collect();
-                upstreams.push(held.map(|tokens| Prepared { credentials, tokens }));
-            }
-            Err(more) => problems.extend(more),
-        }
-    }
-    if problems.is_empty() { Ok(Keyring { upstreams, patterns: patterns(stores, sources) }) } else { Err(problems) }
-}
-
-/// All values that may turn up in an answer, and those before them.
-fn patterns(stores: &Stores, sources: &BTreeMap<String, Arc<TokenSource>>) -> Option<Arc<Patterns>> {
-    let mut all: Vec<Secret> = stores.secrets.values().flat_map(Slot::values).cloned().collect();
-    for secret in stores.clients.values().flat_map(Slot::values) {
-        all.push(secret.clone());
-        // What base64 was made of.
-        all.push(Secret::new(form_encoded(secret.expose()).to_string()));
-    }
-    for (token, previous) in sources.values().map(|source| source.tokens()) {
-        all.extend([token, previous].into_iter().flatten().map(|token| token.value().clone()));
-    }
-    Patterns::new(&all)
+/// What each upstream needs, where a token has a name in the place of what is known of it; who asks for those tokens, and what is wrong.
+/// One that isn't granted needs nothing.
+fn settle(grant: &Grant, upstreams: &[Upstream]) -> (Vec<Vec<Credential>>, BTreeMap<String, Client>, Vec<Problem>) {
+    let mut tokens = DeclaredTokens::default();
+    let credentials = upstreams.iter().map(|upstream| match policy::is_granted(grant, upstream) {
+        true => upstream.credentials.iter().map(|it| tokens.name(it, grant)).collect(),
+        false => Vec::new(),
+    });
+    let credentials = credentials.collect();
+    let (clients, problems) = tokens.settle(grant);
+    (credentials, clients, problems)
 }
 
 fn warn_if_short(plugin: &str, name: &str, secret: &Secret) {

@@ -106,6 +106,21 @@ impl TokenUrl {
     pub fn target(&self) -> &str {
         &self.target
     }
+
+    /// What a grant has to allow, its path included.
+    pub fn destination(&self) -> Destination {
+        Destination { prefix: self.path().trim_end_matches('/').to_owned(), ..self.origin.clone() }
+    }
+
+    /// Its path, a final slash included.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The same with another origin and path.
+    pub fn moved(&self, origin: Destination, path: &str) -> Self {
+        Self { origin, target: format!("{path}{}", &self.target[self.path().len()..]) }
+    }
 }
 
 impl Source {

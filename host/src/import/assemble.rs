@@ -112,6 +112,9 @@ fn consumed(operation: &Operation, notes: &mut Notes) -> Value {
     if !parameters.is_empty() {
         written["inputParameters"] = parameters.into();
     }
+    if let Some(form) = &operation.form {
+        written["body"] = form.written(&operation.parameters);
+    }
     if let Some(output) = &operation.output {
         written["outputSchema"] = Value::Object(output.rendered.clone());
     }

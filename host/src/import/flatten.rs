@@ -51,6 +51,7 @@ pub fn parameter(parameter: &Parameter, place: &str, notes: &mut Notes) -> Value
     written.insert("in".to_owned(), parameter.location.to_string().into());
     let mut keywords = match parameter.location {
         Location::Body => in_body(schema, parameter.required),
+        Location::Field if schema.get("type") == Some(&json!("object")) => in_body(schema, parameter.required),
         _ => in_text(schema, &place, notes),
     };
     for key in ["type", "description"] {

@@ -6,6 +6,7 @@ mod assemble;
 mod body;
 mod fit;
 mod flatten;
+mod form;
 mod names;
 mod notes;
 mod operation;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     ImportError, Options, body,
     fit::Wanted,
+    form::Form,
     names::{self, Taken},
     notes::Notes,
     parameter::{self, Parameter},
@@ -45,6 +46,8 @@ pub struct Operation {
     pub description: String,
     /// What it takes.
     pub parameters: Vec<Parameter>,
+    /// How its inputs in the body are sent, if not as JSON.
+    pub form: Option<Form>,
     /// What it promises.
     pub output: Option<Wanted>,
     /// What the description demands of whoever calls it; `None` = what it demands of all.
@@ -97,7 +100,8 @@ fn read(source: &Source, chosen: &Chosen<'_>, names: &mut Taken, notes: &mut Not
     let template = PathTemplate::parse(chosen.path).map_err(|reason| format!("its path can't be used, {reason}"))?;
     let variables = variables(&template);
     let mut parameters = parameter::read_all(source, chosen, &variables, notes)?;
-    parameters.extend(body::read(source, chosen, notes)?);
+    let body = body::read(source, chosen, notes)?;
+    parameters.extend(body.parameters);
     parameter::name_inputs(&mut parameters);
     note_what_is_left(chosen, notes);
     let title = text_of(chosen.operation, "summary").or_else(|| text_of(chosen.item, "summary"));
@@ -108,6 +112,7 @@ fn read(source: &Source, chosen: &Chosen<'_>, names: &mut Taken, notes: &mut Not
         description: description(chosen, title.as_deref()),
         title: title.map(|it| it.lines().next().unwrap_or_default().to_owned()),
         parameters,
+        form: body.form,
         output: response::read(source, chosen, notes),
         security: chosen.operation.get("security").cloned(),
         place,

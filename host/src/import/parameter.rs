@@ -31,6 +31,8 @@ pub enum Location {
     Cookie,
     /// The body.
     Body,
+    /// A field of the form that is the body.
+    Field,
 }
 
 /// A parameter of a consumed operation.
@@ -68,7 +70,7 @@ impl fmt::Display for Location {
             Self::Query => "query",
             Self::Header => "header",
             Self::Cookie => "cookie",
-            Self::Body => "body",
+            Self::Body | Self::Field => "body",
         })
     }
 }
@@ -229,7 +231,7 @@ pub fn keywords_beside(written: &Value) -> Map<String, Value> {
 }
 
 /// The schema of a parameter: its own, that of its content, or in Swagger the keywords beside its name.
-fn schema_of(source: &Source, written: &Value, place: &Place<'_>, notes: &mut Notes) -> Wanted {
+pub fn schema_of(source: &Source, written: &Value, place: &Place<'_>, notes: &mut Notes) -> Wanted {
     let of = |schema: Value, at: String| Wanted::new(schema, at, Direction::Request);
     if source.version == Version::Swagger2 {
         const BESIDE: [&str; 8] =
@@ -275,6 +277,12 @@ fn shape(source: &Source, schema: &Value) -> Shape {
     } else {
         Shape::Scalar
     }
+}
+
+/// Whether a schema is that of a list, and whether it is that of an object.
+pub fn list_or_object(source: &Source, schema: &Value) -> (bool, bool) {
+    let shape = shape(source, schema);
+    (shape == Shape::List, shape == Shape::Object)
 }
 
 /// How a list or an object is written.
@@ -341,8 +349,8 @@ pub fn name_inputs(parameters: &mut [Parameter]) {
     for parameter in parameters.iter_mut() {
         parameter.input = taken.take(&names::input(&parameter.name));
     }
-    // What the body is called stands nowhere on the wire.
-    for parameter in parameters.iter_mut().filter(|it| it.location == Location::Body) {
+    // What the body is called stands nowhere on the wire, and what a field is called there is said by the form.
+    for parameter in parameters.iter_mut().filter(|it| matches!(it.location, Location::Body | Location::Field)) {
         parameter.name.clone_from(&parameter.input);
     }
 }

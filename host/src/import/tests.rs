@@ -1,5 +1,6 @@
 //! Descriptions and what is made of them. Whole documents are goldens, see `tests/suite/import.rs`.
 
+mod forms;
 mod large;
 mod parameters;
 mod security;
@@ -40,7 +41,7 @@ fn an_operation_that_needs_what_cannot_be_sent_is_left_out() {
         ),
         (
             json!({"requestBody": {"required": true, "content": {"application/xml": {}}}}),
-            "left out: it needs a body that isn't JSON: application/xml",
+            "left out: it needs a body that is neither JSON nor a form: application/xml",
         ),
         (json!({"requestBody": {"$ref": "body.yaml"}}), "left out: its body: reference leads out of the description"),
     ] {

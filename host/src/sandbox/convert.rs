@@ -81,10 +81,17 @@ fn upstream(it: wit::Upstream) -> contract::Upstream {
             wit::Placement::Query(name) => contract::Placement::Query(name),
             wit::Placement::Basic => contract::Placement::Basic,
             wit::Placement::Digest => contract::Placement::Digest,
+            wit::Placement::Oauth2(it) => contract::Placement::OAuth2(contract::TokenRequest {
+                url: it.url,
+                client_id: it.client_id,
+                scope: it.scope,
+                audience: it.audience,
+                resource: it.resource,
+            }),
         },
         value: it.value,
     });
-    contract::Upstream { base_url: it.base_url, methods: it.methods, credentials: credentials.collect() }
+    contract::Upstream { base_url: it.base_url, methods: it.methods, credentials: credentials.collect(), name: it.name }
 }
 
 pub(super) fn failure(it: wit::Failure, refusals: &Refusals, room: &mut Room) -> Failure {

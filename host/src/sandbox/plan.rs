@@ -218,8 +218,20 @@ fn wit_upstream(it: &contract::Upstream) -> wit::Upstream {
             contract::Placement::Query(name) => wit::Placement::Query(name.clone()),
             contract::Placement::Basic => wit::Placement::Basic,
             contract::Placement::Digest => wit::Placement::Digest,
+            contract::Placement::OAuth2(it) => wit::Placement::Oauth2(wit::TokenRequest {
+                url: it.url.clone(),
+                client_id: it.client_id.clone(),
+                scope: it.scope.clone(),
+                audience: it.audience.clone(),
+                resource: it.resource.clone(),
+            }),
         },
         value: it.value.clone(),
     });
-    wit::Upstream { base_url: it.base_url.clone(), methods: it.methods.clone(), credentials: credentials.collect() }
+    wit::Upstream {
+        base_url: it.base_url.clone(),
+        methods: it.methods.clone(),
+        credentials: credentials.collect(),
+        name: it.name.clone(),
+    }
 }

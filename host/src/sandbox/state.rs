@@ -290,7 +290,7 @@ mod tests {
         let upstream = Fake::start(|_| Reply::Answer(answer.to_vec())).await;
         let base_url = upstream.url("");
         let hosts = vec![Destination::parse(&base_url).expect("a destination").into()];
-        let declared = Upstream { base_url, methods: vec!["PUT".to_owned()], credentials: Vec::new() };
+        let declared = Upstream { base_url, methods: vec!["PUT".to_owned()], credentials: Vec::new(), name: None };
         let egress = Egress::new("p", &Grant { hosts, ..Grant::default() }, &[declared]).expect("a grant");
         let deadline = Instant::now() + Duration::from_secs(3600);
         let context = Context { operation: "o".into(), caller: "c".into(), deadline };

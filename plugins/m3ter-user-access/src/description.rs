@@ -60,6 +60,7 @@ fn upstream() -> Upstream {
             placement: Placement::Header("authorization".to_owned()),
             value: "Bearer {{M3TER_API_KEY}}".to_owned(),
         }],
+        name: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! `authentication` of a consumed API -> the credential that the host adds.
 
+use super::oauth2;
 use super::secret::{read_secret_text, read_text_with_secrets};
-use crate::contract::{Credential, Placement};
+use crate::contract::{Credential, Placement, UPSTREAM_HEADER};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::model::Secrets;
@@ -10,33 +11,38 @@ use crate::document::report::Report;
 use crate::document::tree::{Node, Placed};
 
 /// Headers that belong to the connection: a document can't set them, neither as a credential nor as a parameter.
-const CONNECTION_HEADERS: [&str; 9] =
-    ["host", "connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+const CONNECTION_HEADERS: [&str; 10] = [
+    "host",
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    // By which a plugin tells the host which credentials a request gets.
+    UPSTREAM_HEADER,
+];
+
+/// The kinds of credentials.
+const EXPECTED: &str = "bearer, apikey, basic, digest or oauth2";
 
 /// Reads the credential. `None` after an error.
 pub fn read(node: &Node, secrets: &Secrets, report: &Report) -> Option<Credential> {
     let mut fields = Fields::of(node, "authentication", report)?;
-    let kind = fields.required_text("type", "bearer, apikey, basic or digest")?;
+    let kind = fields.required_text("type", EXPECTED)?;
     let credential = match kind.value {
         "bearer" => read_bearer(&mut fields, secrets, report),
         "apikey" => read_apikey(&mut fields, secrets, report),
         "basic" => read_account(Placement::Basic, &mut fields, secrets, report),
         "digest" => read_account(Placement::Digest, &mut fields, secrets, report),
-        "oauth2" => {
-            report
-                .not_supported(&kind.at, "authentication of type oauth2")
-                .expected("bearer, apikey, basic or digest")
-                .hint(
-                    "write `{type: bearer, token: \"{{env.TOKEN}}\"}`; the operator's grant says that TOKEN is fetched with \
-                     OAuth2 client credentials: `secrets.TOKEN = { oauth2 = {…} }`",
-                );
-            return None;
-        }
+        "oauth2" => oauth2::read(&mut fields, secrets, report),
         other => {
             report
                 .error(Code::InvalidValue, &kind.at, format!("unknown type of authentication: {other}"))
-                .expected("bearer, apikey, basic or digest")
-                .did_you_mean(other, ["bearer", "apikey", "basic", "digest"]);
+                .expected(EXPECTED)
+                .did_you_mean(other, ["bearer", "apikey", "basic", "digest", "oauth2"]);
             return None;
         }
     };

@@ -2,7 +2,7 @@
 
 use super::parameter::{self, Owner};
 use super::secret::read_secret_text;
-use super::{TITLE, authentication, body, check_name, format, output, path, read_method};
+use super::{TITLE, authentication, base, body, check_name, format, output, path, read_method};
 use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -10,7 +10,7 @@ use crate::document::imports::is_import;
 use crate::document::model::{Consumed, Consumes, Forward, Parameter, Secrets};
 use crate::document::report::Report;
 use crate::document::tree::{Kind, Node, Placed};
-use crate::document::uri::{BaseUri, PathTemplate};
+use crate::document::uri::PathTemplate;
 
 /// The methods of upstream requests.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -53,7 +53,7 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
         report.not_supported(&kind.at, format!("an API of type {}", kind.value)).expected("http");
     }
     let namespace = fields.required_text("namespace", "the name by which `call` refers to it");
-    let base = read_base(&mut fields, report);
+    let base = base::read(&mut fields, secrets, report);
     let shared = read_shared(fields.list("inputParameters"), secrets, report);
     let authentication = fields.node("authentication").and_then(|node| authentication::read(node, secrets, report));
     let without_resources = fields.node("resources").is_none().then(|| fields.at().clone());
@@ -61,7 +61,7 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
         Some(_) => &[],
         None => fields.required_list("resources"),
     };
-    let context = Context { shared: &shared.parameters, max_binary, secrets };
+    let context = Context { shared: &shared, max_binary, secrets };
     let operations = resources.iter().flat_map(|resource| read_resource(resource, &context, report)).collect();
     fields.finish();
 
@@ -73,26 +73,6 @@ fn read_api(node: &Node, secrets: &Secrets, report: &Report) -> Option<Consumes>
         operations: without_duplicates(operations, report),
         without_resources,
     })
-}
-
-fn read_base(fields: &mut Fields, report: &Report) -> Option<BaseUri> {
-    let text = fields.required_text("baseUri", "an address, e.g. `https://api.example.com/v1`")?;
-    if text.value.contains("{{") {
-        report.not_supported(&text.at, "a template in baseUri").expected("an address").hint(
-            "write the usual address, e.g. `https://api.example.com`; the grant can lead it elsewhere: \
-             `upstreams.\"https://api.example.com\" = \"…\"`",
-        );
-        return None;
-    }
-    match BaseUri::parse(text.value) {
-        Ok(base) => Some(base),
-        Err(reason) => {
-            report
-                .error(Code::InvalidBaseUri, &text.at, format!("base URI can't be used, {reason}"))
-                .expected("https://host[:port][/prefix], or the same with http, without user, query or fragment");
-            None
-        }
-    }
 }
 
 /// What all operations of an API have in common.
@@ -143,7 +123,7 @@ fn read_credential(node: &Node, secrets: &Secrets, report: &Report) -> Option<Cr
 /// What is known where resources stand.
 struct Context<'a> {
     /// What all operations have in common.
-    shared: &'a [Parameter],
+    shared: &'a Shared,
     /// The most bytes of an answer, if the API says so.
     max_binary: Option<u64>,
     secrets: &'a Secrets,
@@ -157,7 +137,7 @@ fn read_resource(node: &Node, context: &Context, report: &Report) -> Vec<Consume
     let path = path::read(&mut fields, report);
     let own = parameter::read_all(fields.list("inputParameters"), Owner::Consumed, report);
     let operations = fields.required_list("operations").iter();
-    let outer = [own.as_slice(), context.shared];
+    let outer = [own.as_slice(), &context.shared.parameters];
     let operations =
         operations.filter_map(|node| read_operation(node, path.as_ref(), &outer, context, report)).collect();
     fields.finish();
@@ -172,9 +152,10 @@ fn read_operation(
     report: &Report,
 ) -> Option<Consumed> {
     let mut fields = Fields::of(node, "an operation", report)?;
-    fields.refuse(&["authentication"]);
     fields.ignore(&["tags"]);
     let name = fields.required_text("name", "the name by which `call` refers to it");
+    let authentication = fields.node("authentication");
+    let credentials = authentication.and_then(|node| authentication::read(node, context.secrets, report));
     let title = fields.text_of_any(&TITLE);
     let description = fields.text("description").map(|text| text.value.to_owned());
     let method = read_method(&mut fields, &METHODS, report);
@@ -197,6 +178,7 @@ fn read_operation(
         output_schema,
         answer,
         seen,
+        credentials: credentials.map(|own| [vec![own], context.shared.credentials.clone()].concat()),
     })
 }
 

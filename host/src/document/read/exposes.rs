@@ -7,7 +7,7 @@ use std::hash::Hash;
 use super::argument::Scope;
 use super::forward::{self, Around};
 use super::parameter::{self, Owner};
-use super::{TITLE, action, audience, check_name, format, output, path, read_method};
+use super::{TITLE, action, audience, check_name, control, format, output, path, read_method};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::imports::is_import;
@@ -62,7 +62,11 @@ fn read_expose(node: &Node, secrets: &Secrets, forwards: &mut Vec<Forward>, repo
     let mut exposures = match kind.value {
         "rest" => read_rest(&mut fields, secrets, forwards, report),
         "mcp" => read_mcp(&mut fields, secrets, report),
-        "skill" | "control" => {
+        "control" => {
+            control::read(fields, &kind, secrets, report);
+            return Vec::new();
+        }
+        "skill" => {
             report.not_supported(&kind.at, format!("an expose of type {}", kind.value)).expected("rest or mcp");
             return Vec::new();
         }

@@ -161,7 +161,8 @@ pub fn read_text_with_secrets(text: &Placed<&str>, secrets: &Secrets, report: &R
     resolved.collect()
 }
 
-fn find_secret(variable: &str, at: &Place, secrets: &Secrets, report: &Report) -> Option<String> {
+/// What a grant calls the secret that a template's variable means. `None` after an error.
+pub fn find_secret(variable: &str, at: &Place, secrets: &Secrets, report: &Report) -> Option<String> {
     match secrets.find(variable) {
         Meaning::Secret(name) => return Some(name),
         Meaning::Several(all) => {

@@ -362,7 +362,6 @@ fn what_is_not_supported_yet_is_said() {
         ("namespace: users-mcp", "namespace: users-mcp\n      prompts: []", &format!("44:7 {mcp}.prompts")),
         ("namespace: users-mcp", "namespace: users-mcp\n      resources: []", &format!("44:7 {mcp}.resources")),
         ("type: mcp", "type: skill", &format!("42:13 {mcp}.type")),
-        ("type: mcp", "type: control", &format!("42:13 {mcp}.type")),
     ] {
         check(&[(from, to)], &[&format!("error AL009 {place}")]);
     }

@@ -41,6 +41,11 @@ fn each_is_told_when_a_document_is_checked() {
             &format!("{twice}        - name: user-get"),
             "warning AL066 48:17 capability.exposes[1].tools[1].name",
         ),
+        (
+            "        - name: user-get",
+            "        - {name: user-put, description: d, hints: {readOnly: true}, call: users.put}\n        - name: user-get",
+            "warning AL067 45:18 capability.exposes[1].tools[0].name",
+        ),
     ] {
         let source = changed(&[(from, to)]);
         let own: Vec<String> = lints(&source).into_iter().filter(|it| !it.contains("AL063")).collect();
@@ -55,6 +60,23 @@ fn a_variable_of_a_path_wants_a_declaration() {
     assert_eq!(lints(BASE), ["warning AL063 17:17 capability.consumes[0].resources[0].path"]);
     let strict = checked(BASE, &Files::new(), Mode::Strict).expect_err("a strict check takes warnings for errors");
     assert_eq!(strict.len(), 1);
+}
+
+#[test]
+fn a_flow_that_is_said_to_be_safe_calls_nothing_that_writes() {
+    let flow = |call: &str| {
+        let flow = format!("{{name: f, description: d, semantics: {{safe: true}}, call: {call}}}");
+        changed(&[
+            ("  exposes:\n", &format!("  aggregates:\n    - {{namespace: a, functions: [{flow}]}}\n  exposes:\n")),
+            (
+                "        - name: user-get",
+                "        - {name: user-flow, description: d, ref: a.f}\n        - name: user-get",
+            ),
+        ])
+    };
+    let own = |source: &str| lints(source).into_iter().filter(|it| !it.contains("AL063")).collect::<Vec<_>>();
+    assert_eq!(own(&flow("users.get")), [""; 0]);
+    assert_eq!(own(&flow("users.put")), ["warning AL067 31:41 capability.aggregates[0].functions[0].name"]);
 }
 
 #[test]

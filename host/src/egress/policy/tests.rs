@@ -9,7 +9,7 @@ fn at(text: &str) -> Destination {
 
 fn upstream(base_url: &str, methods: &[&str]) -> Upstream {
     let methods = methods.iter().map(ToString::to_string).collect();
-    Upstream { base_url: base_url.into(), methods, credentials: Vec::new() }
+    Upstream { base_url: base_url.into(), methods, credentials: Vec::new(), name: None }
 }
 
 /// Two declared upstreams at one origin, a third one that isn't granted, and one that is granted more narrowly than declared.
@@ -38,7 +38,7 @@ fn policy() -> Policy {
 /// Where a request is sent, and the declared upstream whose credentials it gets.
 fn check(policy: &Policy, method: &str, uri: &str) -> Result<(String, usize), &'static str> {
     let uri: Uri = uri.parse().unwrap_or_else(|e| panic!("{uri}: {e}"));
-    let permitted = policy.check(&method.parse().unwrap(), &uri).map_err(|denial| denial.rule().name())?;
+    let permitted = policy.check(&method.parse().unwrap(), &uri, None).map_err(|denial| denial.rule().name())?;
     Ok((permitted.uri(uri.query()).unwrap().to_string(), permitted.upstream()))
 }
 
@@ -150,7 +150,7 @@ fn of_declared_hosts_with_a_star_one_can_be_granted() {
     let policy = tenants(&["https://a.tenants.example", "https://*.other.example"]);
     assert!(check(&policy, "GET", "https://a.tenants.example/api").is_ok());
     let uri = "https://b.tenants.example/api/x".parse().unwrap();
-    let denial = policy.check(&Method::GET, &uri).unwrap_err();
+    let denial = policy.check(&Method::GET, &uri, None).unwrap_err();
     assert_eq!(denial.rule().name(), "host-not-granted");
     assert_eq!(
         denial.hint().lines().last(),
@@ -181,7 +181,7 @@ fn a_grant_of_one_level_fits_no_other() {
 fn hints_hold_the_lines_to_add() {
     let policy = policy();
     let denial = |method: &str, uri: &str| {
-        policy.check(&method.parse().unwrap(), &uri.parse().unwrap()).unwrap_err().to_string()
+        policy.check(&method.parse().unwrap(), &uri.parse().unwrap(), None).unwrap_err().to_string()
     };
     assert_eq!(
         denial("GET", "https://other.example/v1/x?token=1"),
@@ -204,7 +204,7 @@ fn hints_hold_the_lines_to_add() {
          character that must be percent-encoded"
     );
     let uri = "https://api.m3ter.com/x?a=b".parse().unwrap();
-    let permitted = policy.check(&Method::GET, &uri).unwrap();
+    let permitted = policy.check(&Method::GET, &uri, None).unwrap();
     assert_eq!(
         policy.vouching_hint(&permitted).lines().last(),
         Some("upstreams.\"https://api.m3ter.com\" = \"https://api.m3ter.com\"")
@@ -229,4 +229,63 @@ fn a_grant_that_does_not_fit_says_all_that_is_missing() {
          none of the declared upstreams is granted: https://a.example, https://b.example\nadd to airlock.toml:\n[grants.demo]\nhosts \
          = [\"https://a.example\", \"https://b.example\"]"
     );
+}
+
+#[test]
+fn a_name_chooses_and_never_allows() {
+    let named =
+        |name: &str, base: &str, methods: &[&str]| Upstream { name: Some(name.into()), ..upstream(base, methods) };
+    let upstreams = [
+        upstream("https://a.example/v1/deep", &["GET"]),
+        upstream("https://a.example/v1", &["GET"]),
+        named("one", "https://a.example/v1", &["GET", "POST"]),
+        named("two", "https://not-granted.example", &["GET"]),
+    ];
+    let grant = Grant { hosts: vec![at("https://a.example/v1").into()], ..Grant::default() };
+    let policy = Policy::new("demo", &grant, &upstreams).unwrap();
+    for (name, method, uri, expected) in [
+        (None, "GET", "https://a.example/v1", Ok(1)),
+        (None, "GET", "https://a.example/v1/deep", Ok(0)),
+        (Some("one"), "GET", "https://a.example/v1", Ok(2)),
+        (Some("one"), "GET", "https://a.example/v1/deep", Ok(2)),
+        (Some("three"), "GET", "https://a.example/v1", Ok(1)),
+        // What only a named one declares has to be asked for by its name.
+        (Some("one"), "POST", "https://a.example/v1", Ok(2)),
+        (None, "POST", "https://a.example/v1", Err("method-not-declared")),
+        (Some("two"), "POST", "https://a.example/v1", Err("method-not-declared")),
+        (Some("one"), "DELETE", "https://a.example/v1", Err("method-not-declared")),
+        (Some("one"), "GET", "https://a.example/v2", Err("path-not-declared")),
+        (Some("two"), "GET", "https://not-granted.example/", Err("host-not-granted")),
+    ] {
+        let uri: Uri = uri.parse().unwrap();
+        let checked = policy.check(&method.parse().unwrap(), &uri, name);
+        let upstream = checked.map(|it| it.upstream()).map_err(|denial| denial.rule().name());
+        assert_eq!(upstream, expected, "{name:?} {method} {uri}");
+    }
+}
+
+#[test]
+fn a_placeholder_has_to_be_led_somewhere() {
+    let upstreams = [upstream("https://api_host.invalid/v1", &["GET"]), upstream("https://a.example", &["GET"])];
+    let hosts = vec![at("https://api_host.invalid/v1").into(), at("https://a.example").into()];
+    let led = |from: &str| Grant {
+        hosts: hosts.clone(),
+        rewrites: vec![Rewrite { from: at(from), to: at("https://real.example:8443/x") }],
+        ..Grant::default()
+    };
+    for from in ["https://a.example", "https://api_host.invalid/v1/only", "http://api_host.invalid"] {
+        let error = GrantError::new("demo", Policy::new("demo", &led(from), &upstreams).unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "plugin can't use its grant: demo\n  address of an upstream is missing: https://api_host.invalid/v1\nadd to \
+             airlock.toml:\n[grants.demo]\nupstreams.\"https://api_host.invalid\" = \"https://…\"",
+            "{from}"
+        );
+    }
+    let policy = Policy::new("demo", &led("https://api_host.invalid"), &upstreams).unwrap();
+    let sent = check(&policy, "GET", "https://api_host.invalid/v1/y");
+    assert_eq!(sent, Ok(("https://real.example:8443/x/v1/y".to_owned(), 0)));
+    // Who isn't granted it doesn't need its address.
+    let other = Grant { hosts: vec![at("https://a.example").into()], ..Grant::default() };
+    assert!(Policy::new("demo", &other, &upstreams).is_ok());
 }
