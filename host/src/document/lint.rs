@@ -93,6 +93,6 @@ fn lint_similar_names(offers: &[Offer], report: &Report) {
 fn tool_name(exposure: &Exposure) -> Option<&Placed<String>> {
     match exposure.surface {
         Surface::Tool(_) => exposure.name.as_ref(),
-        Surface::Rest(_) => None,
+        Surface::Rest(_) | Surface::Resource(_) => None,
     }
 }

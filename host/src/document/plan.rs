@@ -9,7 +9,7 @@ pub use self::{
     flow::{Flow, Keep, Lookup, Outcome, Part, Step, Task},
     shape::{Form, Gather, Origin, Shape},
 };
-use crate::contract::Description;
+use crate::contract::{Description, Facts, Resource};
 
 /// A whole document.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Plan {
     pub description: Description,
     /// One for each operation of the description, in the same order.
     pub actions: Vec<Action>,
+    /// What it has besides operations.
+    pub facts: Facts,
 }
 
 /// What carries out an operation.
@@ -29,6 +31,8 @@ pub enum Action {
     Made(Shape),
     /// Several steps on the way to one result.
     Flow(Flow),
+    /// Nothing is done: the result never changes.
+    Constant(Resource),
 }
 
 /// A request and what becomes of its answer.
@@ -84,7 +88,7 @@ impl Plan {
         let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(format, _)) if is_large(format));
         self.actions.iter().any(|action| match action {
             Action::Call(call) => matches!(&call.answer, Answer::Shaped(format, _) if is_large(format)),
-            Action::Made(_) => false,
+            Action::Made(_) | Action::Constant(_) => false,
             Action::Flow(flow) => flow.steps.iter().any(is_read),
         })
     }

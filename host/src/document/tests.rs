@@ -9,6 +9,7 @@ mod forward;
 mod imports;
 mod inputs;
 mod lints;
+mod mcp;
 mod migrate;
 mod operations;
 mod reading;
@@ -16,6 +17,7 @@ mod references;
 mod request;
 mod schema;
 mod shapes;
+mod skills;
 
 use super::plan::{Action, Plan, Request};
 use super::{Compiled, Diagnostic, Mode, compile};

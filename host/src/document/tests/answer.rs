@@ -25,7 +25,7 @@ fn outputs(outputs: &str) -> (Option<Json>, Answer) {
     let (operation, action) = find_action(&plan, "get-user");
     match action {
         Action::Call(call) => (operation.output_schema.clone(), call.answer.clone()),
-        Action::Made(_) | Action::Flow(_) => panic!("it makes one call"),
+        Action::Made(_) | Action::Flow(_) | Action::Constant(_) => panic!("it makes one call"),
     }
 }
 
@@ -182,7 +182,7 @@ fn raw(keys: &str) -> Answer {
     let plan = plan(&[("name: get\n", &format!("name: get\n              {keys}\n"))]);
     match find_action(&plan, "get-user").1 {
         Action::Call(call) => call.answer.clone(),
-        Action::Made(_) | Action::Flow(_) => panic!("it makes one call"),
+        Action::Made(_) | Action::Flow(_) | Action::Constant(_) => panic!("it makes one call"),
     }
 }
 
@@ -324,9 +324,6 @@ fn what_is_not_supported_yet_is_said() {
             "            - responses: []\n              name: get-user",
             &format!("36:15 {rest}.resources[0].operations[0].responses"),
         ),
-        ("namespace: users-mcp", "namespace: users-mcp\n      prompts: []", &format!("44:7 {mcp}.prompts")),
-        ("namespace: users-mcp", "namespace: users-mcp\n      resources: []", &format!("44:7 {mcp}.resources")),
-        ("type: mcp", "type: skill", &format!("42:13 {mcp}.type")),
         ("type: mcp", "type: control", &format!("42:13 {mcp}.type")),
     ] {
         check(&[(from, to)], &[&format!("error AL009 {place}")]);
