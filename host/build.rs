@@ -24,8 +24,9 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     for (package, options, variable) in GUESTS {
         let built = build(package, options, &root, &out.join("guests"));
-        // Copied, because the next build of the same package writes over it.
+        // Copied, because the next build of the same package writes over it; and not into what is there, which may have other names.
         let kept = out.join(variable).with_extension("wasm");
+        fs::remove_file(&kept).ok();
         fs::copy(&built, &kept).unwrap_or_else(|e| panic!("{} can't be copied: {e}", built.display()));
         println!("cargo:rustc-env={variable}={}", kept.display());
     }

@@ -5,6 +5,7 @@
 //! caller may call is decided before, and there is no invocation without the proof of it.
 
 mod confirm;
+mod document;
 mod optional;
 mod question;
 mod upload;
@@ -94,11 +95,17 @@ pub type Body = UnsyncBoxBody<Bytes, Failure>;
 /// Every way in which a call can fail is a case of [`Failure`]; those at the plugin's expense are logged here, once. The plugin's
 /// questions, and the host's own, are one of them: [`Failure::InputRequired`] for a caller that can be asked them, else [`Failure::CannotAsk`].
 pub async fn invoke(invocation: Invocation) -> Result<Reply, Failure> {
+    let operation = invocation.permitted.operation();
+    invocation.permitted.charge().inspect_err(|failure| count(operation.plugin(), failure))?;
+    carry_out(invocation).await
+}
+
+/// Carries out a call that is paid for.
+async fn carry_out(invocation: Invocation) -> Result<Reply, Failure> {
     let Invocation { permitted, input, mut dialogue, conditions, upload } = invocation;
     let (operation, caller) = (permitted.operation(), permitted.caller());
     let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
     let called = async {
-        permitted.charge()?;
         let permit = plugin.admit().await?;
         operation.validate(&input)?;
         let confirmed = confirm::confirm(operation, &input, &mut dialogue).map_err(|it| noted(it, abilities))?;

@@ -417,7 +417,7 @@ fn hash(contents: &[u8], files: &Files) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     hasher.write(contents);
-    BTreeMap::from_iter(files).hash(&mut hasher);
+    files.hash(&mut hasher);
     hasher.finish()
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{CliError, check, plugin_name, terminal};
 use crate::{
     component::{self, Loader, Source, World},
-    contract::{Description, Effects, Operation, Placement, Upstream},
+    contract::{Description, Effects, Facts, Operation, Placement, Prompt, ReadByOperation, Upstream},
     document::Palette,
 };
 
@@ -33,7 +33,7 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
     let wasm = loader.component(source).await.map_err(failed)?;
     let world = component::inspect(&wasm).map_err(|reason| failed(reason.into()))?;
     let component = Content::of(&wasm);
-    let description = loader.describe(Source::Component(wasm)).await.map_err(failed)?;
+    let (description, facts) = loader.examine(Source::Component(wasm)).await.map_err(failed)?;
     let seen = Seen {
         file: args.file.display().to_string(),
         plugin: plugin_name(&args.file),
@@ -42,6 +42,7 @@ pub(super) async fn run(args: Args) -> Result<(), CliError> {
         component,
         world,
         description,
+        facts,
     };
     match args.json {
         true => terminal::say(format_args!("{:#}", seen.json())),
@@ -79,6 +80,7 @@ struct Seen {
     component: Content,
     world: World,
     description: Description,
+    facts: Facts,
 }
 
 impl Seen {
@@ -97,6 +99,8 @@ impl Seen {
             "summary": summary,
             "upstreams": upstreams.iter().map(upstream_json).collect::<Vec<_>>(),
             "operations": operations.iter().map(operation_json).collect::<Vec<_>>(),
+            "resources": self.facts.resources.iter().map(resource_json).collect::<Vec<_>>(),
+            "prompts": self.facts.prompts.iter().map(|it| prompt_json(&it.prompt)).collect::<Vec<_>>(),
         })
     }
 
@@ -126,6 +130,18 @@ impl Seen {
             if let Some(schema) = output_schema {
                 let _ = writeln!(out, "    {margin}output{margin:#} {schema}");
             }
+        }
+        let resources = self.facts.resources.iter();
+        let resources = resources.map(|it| (it.uri.to_text(), format!("read by {}", it.operation)));
+        let prompts = self.facts.prompts.iter().map(|it| {
+            let arguments: Vec<&str> = it.prompt.parameters.iter().map(|it| it.name.as_str()).collect();
+            (it.prompt.name.clone(), arguments.join(", "))
+        });
+        for (label, lines) in [("resources", resources.collect::<Vec<_>>()), ("prompts", prompts.collect())] {
+            if !lines.is_empty() {
+                let _ = writeln!(out, "\n{strong}{label}{strong:#}");
+            }
+            lines.iter().for_each(|(name, about)| out.push_str(&format!("  {strong}{name}{strong:#}  {about}\n")));
         }
         out
     }
@@ -171,6 +187,28 @@ fn operation_json(it: &Operation) -> Value {
         "effects": {"readOnly": read_only, "destructive": destructive, "idempotent": idempotent, "openWorld": open_world},
         "inputSchema": it.input_schema,
         "outputSchema": it.output_schema,
+    })
+}
+
+fn resource_json(it: &ReadByOperation) -> Value {
+    json!({
+        "uri": it.uri.to_text(),
+        "name": it.name,
+        "title": it.title,
+        "description": it.description,
+        "mediaType": it.media_type,
+        "bytes": it.size,
+        "operation": it.operation,
+    })
+}
+
+fn prompt_json(it: &Prompt) -> Value {
+    let arguments = it.parameters.iter().map(|it| json!({"name": it.name, "required": it.required}));
+    json!({
+        "name": it.name,
+        "title": it.title,
+        "description": it.description,
+        "arguments": arguments.collect::<Vec<_>>(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! The other files that a document names: where they are, and the texts of those that it imports from.
+//! The other files that a document names: where they are, and what is in those that it imports from or serves.
 //!
 //! Only what is in the document's folder or below it: a document is written by strangers, and what is imported may be shown in messages.
 
@@ -12,6 +12,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
+use super::located;
 use crate::{
     contract::{Origin, Origins},
     document::{self, Files},
@@ -20,17 +21,18 @@ use crate::{
 /// The most bytes of all files that one document imports from: as much as the document itself may have.
 const MAX_BYTES: u64 = document::MAX_SOURCE_BYTES as u64;
 
-/// The files that one document imports from.
+/// The files that one document imports from or serves.
 pub struct Imported {
     folder: PathBuf,
     paths: Vec<String>,
+    located: Vec<String>,
 }
 
 impl Imported {
     /// What the document in a file wants; nothing is read yet.
     pub fn of(file: &Path, text: &str) -> Self {
         let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        Self { folder: folder.to_owned(), paths: document::wanted(text) }
+        Self { folder: folder.to_owned(), paths: document::wanted(text), located: document::located(text) }
     }
 
     /// What a file wants: a component nothing, nor what isn't text.
@@ -48,20 +50,21 @@ impl Imported {
             left -= text.as_ref().map_or(0, |text| text.len() as u64);
             (path.clone(), text.map_err(|e| e.to_string()))
         };
-        self.paths.iter().map(read).collect()
+        Files { imported: self.paths.iter().map(read).collect(), located: located::read(&self.folder, &self.located) }
     }
 
     /// The folders in which a change can concern them, the document's own left out: those on the way, and the one to which a link
     /// leads.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
-        let above = self.paths.iter().flat_map(|path| Path::new(path).ancestors().skip(1));
+        let paths = || self.paths.iter().chain(&self.located);
+        let above = paths().flat_map(|path| Path::new(path).ancestors().skip(1));
         let above = above.filter(|folder| *folder != Path::new("")).map(|folder| self.folder.join(folder));
-        let behind = self.paths.iter().filter_map(|path| {
+        let behind = paths().filter_map(|path| {
             let folder = self.folder.canonicalize().ok()?;
             let behind = self.folder.join(path).canonicalize().ok()?.parent()?.to_owned();
             (behind.starts_with(&folder) && behind != folder).then_some(behind)
         });
-        above.chain(behind).collect()
+        above.chain(behind).chain(located::folders(&self.folder, &self.located)).collect()
     }
 }
 
@@ -94,7 +97,7 @@ fn read(folder: &Path, path: &str, left: u64) -> io::Result<String> {
 
 /// Opens a file in the folder or below it. Where links lead counts, not where they are; and that is looked at again once the file is
 /// open, as a link could be another one by then.
-fn open(folder: &Path, path: &str) -> io::Result<File> {
+pub(super) fn open(folder: &Path, path: &str) -> io::Result<File> {
     let inside = || {
         let file = folder.join(path).canonicalize()?;
         match file.starts_with(folder.canonicalize()?) {
@@ -154,7 +157,7 @@ mod tests {
         ];
         let text = format!("ikanos: 1.0.0-beta5\nconsumes:\n{}", paths.map(import).concat());
         let imported = Imported::of(&folder.join("document.yaml"), &text);
-        let files = imported.read();
+        let files = imported.read().imported;
         for (path, expected) in [
             ("a.yaml", Ok("a")),
             ("below/b.yaml", Ok("b")),

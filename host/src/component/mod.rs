@@ -5,6 +5,7 @@
 mod agreements;
 mod check;
 mod files;
+mod located;
 mod plugin;
 mod schema;
 mod specialise;
@@ -27,7 +28,7 @@ use tracing::Instrument;
 
 use crate::{
     conditions::Conditions,
-    contract::{Description, Dialogue, Operation, Origins},
+    contract::{Description, Dialogue, Facts, Operation, Origins},
     document::{self, Compiled, Diagnostic, Files, Mode},
     egress::{self, Egress, GrantError},
     failure::Failure,
@@ -162,8 +163,17 @@ impl Loader {
     /// # Errors
     /// See [`LoadError`].
     pub async fn describe(&self, source: Source) -> Result<Description, LoadError> {
+        Ok(self.examine(source).await?.0)
+    }
+
+    /// The same, with what a document has besides operations.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn examine(&self, source: Source) -> Result<(Description, Facts), LoadError> {
         let wasm = self.component(source).await?;
-        Ok(self.prepare("unnamed", &wasm).await?.description)
+        let prepared = self.prepare("unnamed", &wasm).await?;
+        Ok((prepared.description, prepared.guest.facts().cloned().unwrap_or_default()))
     }
 
     /// The component of a source: itself, or the document compiled.

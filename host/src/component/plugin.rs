@@ -10,8 +10,8 @@ use crate::{
     caller::{Caller, Door},
     conditions::Conditions,
     contract::{
-        Description, Dialogue, FilledIn, Link, Offers, Operation, Prompt, PromptMessages, Resource, ResourceTemplate,
-        Subject, Suggestions,
+        Description, Dialogue, Facts, FilledIn, Link, Offers, Operation, Prompt, PromptMessages, Resource,
+        ResourceTemplate, Subject, Suggestions,
     },
     egress::Egress,
     failure::Failure,
@@ -126,6 +126,11 @@ impl Plugin {
             Ok(permit) => permit.map_err(|_| busy()),
             Err(_elapsed) => Err(busy()),
         }
+    }
+
+    /// What it has besides operations, if it is a document: what of that can be done without it.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.guest.facts()
     }
 
     /// What it offers besides operations.

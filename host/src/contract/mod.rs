@@ -5,6 +5,7 @@
 mod consent;
 mod content;
 mod dialogue;
+mod document;
 mod effect;
 mod events;
 mod optional;
@@ -17,6 +18,7 @@ pub use self::{
     consent::{Consent, Ticket, Unconfirmed},
     content::{Blob, Content, Contents, Link, Message, Resource, Role},
     dialogue::{Abilities, Answer, AnswerValue, Dialogue, Question, QuestionRequest, Questions, Root},
+    document::{Facts, Freshness, Piece, ReadByOperation, UriTemplate, WrittenMessage, WrittenPrompt},
     effect::{BadEffect, Effect},
     events::{Event, Events, Level, Listener},
     optional::{FilledIn, Offers, Prompt, PromptMessages, PromptParameter, ResourceTemplate, Subject, Suggestions},

@@ -8,13 +8,14 @@ use super::forward::Handover;
 use super::link::{Called, Offer, reads};
 use super::model::{Consumed, Consumes, Document, Hints, Semantics, Surface};
 use super::names::free_name;
-use super::plan::Plan;
-use crate::contract::{Credential, Description, Effects, Operation, Upstream};
+use super::plan::{Action, Plan};
+use crate::contract::{Credential, Description, Effects, Facts, MAX_NAME, Operation, ReadByOperation, Upstream};
 
-/// A REST operation, a tool, or both if they mean the same.
+/// A REST operation, a tool, or both if they mean the same; or what a resource is read by, which may be a REST operation too.
 struct Group<'a> {
     rest: Option<&'a Offer<'a>>,
     tool: Option<&'a Offer<'a>>,
+    resource: Option<&'a Offer<'a>>,
 }
 
 /// Assembles the plan.
@@ -22,10 +23,18 @@ pub fn assemble(document: &Document, offers: &[Offer], handovers: &[Handover]) -
     let groups = group(offers);
     let names = name_all(&groups);
     let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let resources = groups.iter().zip(&names).filter_map(|(group, name)| group.readable(name)).collect();
     let called = groups.iter().zip(names).map(|(group, name)| (group.operation(name), group.any().action.clone()));
     let handed_on = handovers.iter().flat_map(|handover| handover.operations(&mut taken));
-    let (operations, actions) = called.chain(handed_on).unzip();
+    let (operations, actions): (Vec<Operation>, Vec<Action>) = called.chain(handed_on).unzip();
+    let requests = operations.iter().zip(&actions).filter(|(_, action)| matches!(action, Action::Call(_)));
     Plan {
+        facts: Facts {
+            one_request: requests.map(|(operation, _)| operation.name.clone()).collect(),
+            resources,
+            prompts: document.prompts.clone(),
+            freshness: document.freshness,
+        },
         actions,
         description: Description {
             title: title(document),
@@ -38,15 +47,31 @@ pub fn assemble(document: &Document, offers: &[Offer], handovers: &[Handover]) -
 
 /// Puts each tool to the first REST operation without a tool that means the same.
 fn group<'a>(offers: &'a [Offer<'a>]) -> Vec<Group<'a>> {
-    let (rest, tools): (Vec<_>, Vec<_>) =
-        offers.iter().partition(|offer| matches!(offer.subject.exposure.surface, Surface::Rest(_)));
-    let mut groups: Vec<_> = rest.into_iter().map(|offer| Group { rest: Some(offer), tool: None }).collect();
+    let (mut rest, mut tools, mut resources) = (Vec::new(), Vec::new(), Vec::new());
+    for offer in offers {
+        match offer.subject.exposure.surface {
+            Surface::Rest(_) => rest.push(offer),
+            Surface::Tool(_) => tools.push(offer),
+            Surface::Resource(_) => resources.push(offer),
+        }
+    }
+    let mut groups: Vec<_> =
+        rest.into_iter().map(|offer| Group { rest: Some(offer), tool: None, resource: None }).collect();
     for tool in tools {
         let free = groups.iter_mut().filter(|group| group.tool.is_none());
         let same = free.into_iter().find(|group| group.rest.is_some_and(|rest| mean_the_same(rest, tool)));
         match same {
             Some(group) => group.tool = Some(tool),
-            None => groups.push(Group { rest: None, tool: Some(tool) }),
+            None => groups.push(Group { rest: None, tool: Some(tool), resource: None }),
+        }
+    }
+    for resource in resources {
+        let free = groups.iter_mut().filter(|group| group.resource.is_none() && group.tool.is_none());
+        let is_same = |rest: &Offer| matches!(rest.action, Action::Constant(_)) && mean_the_same(rest, resource);
+        let same = free.into_iter().find(|group| group.rest.is_some_and(is_same));
+        match same {
+            Some(group) => group.resource = Some(resource),
+            None => groups.push(Group { rest: None, tool: None, resource: Some(resource) }),
         }
     }
     groups
@@ -89,7 +114,7 @@ fn name_all(groups: &[Group]) -> Vec<String> {
 
 impl<'a> Group<'a> {
     fn any(&self) -> &'a Offer<'a> {
-        self.rest.or(self.tool).expect("a group is made of at least one offer")
+        self.rest.or(self.tool).or(self.resource).expect("a group is made of at least one offer")
     }
 
     fn given_name(&self) -> Option<String> {
@@ -101,13 +126,29 @@ impl<'a> Group<'a> {
         let tool_name = || self.tool?.subject.exposure.name.as_ref().map(|name| name.value.clone());
         match self.rest {
             Some(rest) => rest.wanted_name(),
-            None => tool_name().unwrap_or_default(),
+            None => tool_name().or_else(|| self.resource.map(|it| it.wanted_name())).unwrap_or_default(),
         }
+    }
+
+    /// The resource that is read by this operation.
+    fn readable(&self, operation: &str) -> Option<ReadByOperation> {
+        let offer = self.resource?;
+        let Surface::Resource(readable) = &offer.subject.exposure.surface else { return None };
+        Some(ReadByOperation {
+            uri: offer.inputs.uri.clone()?,
+            name: offer.subject.exposure.name.as_ref().map_or(String::new(), |name| name.value.clone()),
+            title: offer.subject.title().cloned(),
+            description: offer.subject.description().cloned(),
+            media_type: readable.media_type.clone(),
+            binary: readable.binary,
+            size: readable.size,
+            operation: operation.to_owned(),
+        })
     }
 
     fn operation(&self, name: String) -> Operation {
         let offer = self.any();
-        let offers = [self.rest, self.tool];
+        let offers = [self.rest, self.tool, self.resource];
         let mut titles = offers.iter().flatten().filter_map(|offer| offer.subject.title().cloned());
         let tool = self.tool.and_then(|tool| tool.subject.exposure.name.as_ref());
         let hints = match self.tool.map(|tool| &tool.subject.exposure.surface) {
@@ -130,7 +171,7 @@ impl<'a> Group<'a> {
     /// The longer one of a REST operation and its tool, for the sake of the agent that reads it.
     fn description(&self) -> String {
         let offer = self.any();
-        let own = [self.rest, self.tool].into_iter().flatten();
+        let own = [self.rest, self.tool, self.resource].into_iter().flatten();
         let own = own.filter_map(|offer| offer.subject.description());
         // Of equals the first: `max_by_key` takes the last.
         let longest = own.rev().max_by_key(|text| text.chars().count());
@@ -153,6 +194,12 @@ fn output_schema<'a>(offer: &Offer<'a>) -> Option<&'a Json> {
 impl<'a> Offer<'a> {
     /// What it is called if the document gives it no name.
     fn wanted_name(&self) -> String {
+        if let Action::Constant(resource) = &self.action {
+            return name_of(&resource.uri);
+        }
+        if let (Surface::Resource(_), Some(name)) = (&self.subject.exposure.surface, &self.subject.exposure.name) {
+            return name.value.clone();
+        }
         let flow = self.subject.shared.map(|(_, flow)| &flow.name.value);
         match (flow.and_then(|name| name.rsplit_once('.')), self.calls.last()) {
             (Some((_, name)), _) => name.to_owned(),
@@ -168,6 +215,15 @@ impl<'a> Offer<'a> {
             _ => None,
         }
     }
+}
+
+/// A URI as a name: `skill://users/SKILL.md` -> `skill-users-SKILL.md`.
+fn name_of(uri: &str) -> String {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+    let words = uri.split(|c: char| !is_allowed(c)).filter(|word| !word.is_empty());
+    let mut name = words.collect::<Vec<_>>().join("-");
+    name.truncate(MAX_NAME);
+    name
 }
 
 /// `GET /users/{id}, GET /teams`, for want of a description.

@@ -99,6 +99,12 @@ pub enum Code {
     SharedFile,
     /// Steps of a flow that need each other's results.
     StepCycle,
+    /// A location at which there is nothing that can be served.
+    Location,
+    /// A URI of a resource that can't be used, or doesn't give what reading it needs.
+    ResourceUri,
+    /// A prompt's text with a variable that is no argument.
+    PromptVariable,
     /// A consumed operation that nothing calls.
     UnusedOperation,
     /// A consumed parameter that nothing feeds and that isn't required.
@@ -160,6 +166,9 @@ impl Code {
             Self::SimilarNames => "AL066",
             Self::DoubtfulPromise => "AL067",
             Self::StepCycle => "AL070",
+            Self::Location => "AL080",
+            Self::ResourceUri => "AL081",
+            Self::PromptVariable => "AL082",
             Self::HostControl => "AL100",
         }
     }

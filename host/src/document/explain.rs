@@ -296,6 +296,28 @@ pub const PAGES: &[Page] = &[
         "Take one of the references out; a step may refer to what needs nothing of it.",
     ),
     page!(
+        "AL080",
+        "a location at which there is nothing that can be served",
+        "A resource, a prompt or a skill is made of files, and they aren't there, lie outside of the document's folder, are too many or too \
+         large, or have names that can't stand in a URI. Files are read when the document is compiled and become part of the component; \
+         what begins with a dot is never served.",
+        "Write the path relative to the document, as `file:///./guides`, and put the files there.",
+    ),
+    page!(
+        "AL081",
+        "a URI of a resource that can't be used",
+        "A resource's URI is absolute, and each of its variables gives an input of what is called when it is read; nothing else gives any. \
+         Between two variables there is text, or it couldn't be said where one ends.",
+        "Name each variable as the input, and give everything that is required a variable: `users://{id}/profile`. What is always the same \
+         goes under `with`.",
+    ),
+    page!(
+        "AL082",
+        "a prompt's text with a variable that is no argument",
+        "`{{name}}` stands for the argument of this name. Nobody is asked for one that isn't declared, so it would stay empty.",
+        "Declare it under `arguments`, or correct its name.",
+    ),
+    page!(
         "AL100",
         "the host does this for all that it serves",
         "An expose of type `control` asks for endpoints about health and metrics. A host has one listener for them, `listen.control` of \

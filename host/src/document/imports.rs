@@ -8,13 +8,11 @@ use std::collections::HashMap;
 
 use super::diagnostic::Code;
 use super::fields::{Fields, wrong_type};
+use super::files::Files;
 use super::read::read_version;
 use super::report::{Report, Reported};
 use super::shape::{self, PARTS};
 use super::tree::{self, Entry, Kind, MAX_NODES, MAX_TEXT_BYTES, Node, Placed, Size};
-
-/// The texts of other files, by the path that `wanted` gives; or why one can't be read.
-pub type Files = HashMap<String, Result<String, String>>;
 
 /// The most files that one document imports from. Real ones share two or three.
 pub const MAX_FILES: usize = 32;
@@ -37,7 +35,7 @@ pub fn wanted(root: &Node) -> Vec<String> {
             break;
         }
         let path = is_import(part, item).then(|| location(item)?.as_str()).flatten();
-        if let Some(Ok(path)) = path.map(relative)
+        if let Some(Ok(path)) = path.map(of_parts)
             && !paths.contains(&path)
         {
             paths.push(path);
@@ -144,7 +142,7 @@ impl Library<'_> {
 
     /// Reads the file, if it isn't yet, and gives the path by which it is known.
     fn open(&mut self, from: &Placed<&str>) -> Option<String> {
-        let path = relative(from.value).map_err(|reason| {
+        let path = of_parts(from.value).map_err(|reason| {
             let message = format!("file can't be imported from, {reason}: {}", from.value);
             self.report.error(Code::Import, &from.at, message).expected(EXPECTED_PATH);
         });
@@ -163,7 +161,7 @@ impl Library<'_> {
     }
 
     fn read(&mut self, path: &str, from: &Placed<&str>) -> Option<Node> {
-        let text = match self.files.get(path) {
+        let text = match self.files.imported.get(path) {
             Some(Ok(text)) => text,
             other => {
                 let reason = match other {
@@ -267,8 +265,15 @@ pub fn own_name(imported: &Node) -> Option<&str> {
     entries.iter().filter(|entry| entry.key == "namespace").nth(1)?.value.as_str()
 }
 
-/// The path of a file in the document's folder or below it, without detours; or why it can't be one.
-fn relative(text: &str) -> Result<String, &'static str> {
+/// The path of a file of parts, or why it can't be one.
+fn of_parts(text: &str) -> Result<String, &'static str> {
+    let path = relative(text)?;
+    let has_ending = [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
+    has_ending.then_some(path).ok_or("its name doesn't end in .yaml, .yml or .json")
+}
+
+/// A path in the document's folder or below it, without detours; or why it can't be one.
+pub fn relative(text: &str) -> Result<String, &'static str> {
     if text.len() > MAX_PATH {
         return Err("its path has more than 1024 bytes");
     }
@@ -295,9 +300,7 @@ fn relative(text: &str) -> Result<String, &'static str> {
             name => segments.push(name),
         }
     }
-    let path = segments.join("/");
-    let has_ending = [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
-    has_ending.then_some(path).ok_or("its name doesn't end in .yaml, .yml or .json")
+    Ok(segments.join("/"))
 }
 
 /// Reads a file of parts for other documents: each part has to be a list of mappings. Their inside is read where they are imported.
@@ -351,7 +354,7 @@ mod tests {
             ("file:///./shared//a.yaml", Ok("shared/a.yaml")),
             ("..yaml/a.yaml", Ok("..yaml/a.yaml")),
         ] {
-            assert_eq!(relative(text), expected.map(str::to_owned), "{text}");
+            assert_eq!(of_parts(text), expected.map(str::to_owned), "{text}");
         }
         for text in [
             "../a.yaml",
@@ -365,13 +368,13 @@ mod tests {
             "",
             "shared/",
         ] {
-            assert!(relative(text).is_err(), "{text}");
+            assert!(of_parts(text).is_err(), "{text}");
         }
         // Neither the longest nor the deepest is too much yet.
         for (folder, most) in [("a", MAX_SEGMENTS - 1), ("longer/..", 101)] {
             let path = |folders: usize| format!("{}{:x<6}.yaml", format!("{folder}/").repeat(folders), "x");
-            assert!(relative(&path(most)).is_ok(), "{folder}");
-            assert!(relative(&path(most + 1)).is_err(), "{folder}");
+            assert!(of_parts(&path(most)).is_ok(), "{folder}");
+            assert!(of_parts(&path(most + 1)).is_err(), "{folder}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a caller gives: the input schema of an offer, and where in a REST request each input stands.
 
+mod resource;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::diagnostic::Code;
@@ -9,7 +11,7 @@ use super::names::{Match, find_match};
 use super::plan::{QueryStyle, Value};
 use super::report::Report;
 use super::tree::{Place, Placed};
-use crate::contract::{Location, Parameter, Route};
+use crate::contract::{Location, Parameter, Route, UriTemplate};
 
 /// What a caller gives.
 pub struct Inputs {
@@ -17,6 +19,8 @@ pub struct Inputs {
     pub schema: Json,
     /// Where it stands in a REST request; `None` for a tool.
     pub route: Option<Route>,
+    /// The URI by which a resource is read, its variables named as the inputs that they give; `None` for anything else, and after an error.
+    pub uri: Option<UriTemplate>,
 }
 
 /// One input.
@@ -58,13 +62,19 @@ pub fn collect(subject: &Subject, feeds: &[Feed], report: &Report) -> Inputs {
         check_locations(&inputs, route, report);
         settle_body(inputs.iter_mut().map(|input| &mut input.location));
     }
-    Inputs { schema: object_schema(&inputs), route: route_of(subject).map(|route| make_route(route, &inputs)) }
+    let uri = match &subject.exposure.surface {
+        Surface::Resource(readable) => {
+            readable.uri.as_ref().and_then(|uri| resource::name_variables(uri, &inputs, report))
+        }
+        Surface::Rest(_) | Surface::Tool(_) => None,
+    };
+    Inputs { schema: object_schema(&inputs), route: route_of(subject).map(|route| make_route(route, &inputs)), uri }
 }
 
 fn route_of<'a>(subject: &Subject<'a>) -> Option<&'a RestRoute> {
     match &subject.exposure.surface {
         Surface::Rest(route) => route.as_ref(),
-        Surface::Tool(_) => None,
+        Surface::Tool(_) | Surface::Resource(_) => None,
     }
 }
 
@@ -72,7 +82,7 @@ fn route_of<'a>(subject: &Subject<'a>) -> Option<&'a RestRoute> {
 fn declare(declared: &Declared, subject: &Subject, feeds: &[Feed]) -> Input {
     let name = &declared.name.value;
     let derived = derive_one(name, &declared.name.at, feeds);
-    let by_default = matches!(subject.exposure.surface, Surface::Tool(_));
+    let by_default = matches!(subject.exposure.surface, Surface::Tool(_) | Surface::Resource(_));
     Input {
         name: name.clone(),
         at: declared.name.at.clone(),

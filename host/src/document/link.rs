@@ -17,7 +17,9 @@ pub use self::{flow::reads, subject::Subject, weight::weight};
 use super::body;
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
-use super::model::{self, Argument, Consumed, Consumes, Document, Exposure, Outputs, Parameter, Surface, With};
+use super::model::{
+    self, Argument, Consumed, Consumes, Document, Exposure, Outputs, Parameter, RawAnswer, Readable, Surface, With,
+};
 use super::names::{Match, find_match};
 use super::plan::{Action, Body, Call, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
 use super::report::Report;
@@ -73,7 +75,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     let calls = match subject.action {
         model::Action::Call(call) => vec![call],
         model::Action::Flow(flow) => flow::calls(flow),
-        model::Action::Mock(_) => Vec::new(),
+        model::Action::Mock(_) | model::Action::Constant(_) => Vec::new(),
         // Reading leaves none in an aggregate.
         model::Action::Reference(_) => return None,
     };
@@ -96,6 +98,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     });
     let calls: Vec<Called> = fed.iter().map(|fed| fed.called).collect();
     let (action, answered_by) = match (subject.action, fed.as_slice()) {
+        (model::Action::Constant(resource), _) => (Action::Constant(resource.value.clone()), None),
         (model::Action::Flow(flow), fed) => {
             let flow = flow::make(flow, fed, &bindings, shape, report)?;
             let answered_by = flow.answered_by.map(|call| calls[call].consumed);
@@ -109,7 +112,21 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         _ => (Action::Made(shape?), None),
     };
     answer::check_schema(&subject, &action, answered_by, report)?;
+    if let Surface::Resource(readable) = &exposure.surface {
+        check_bytes(readable, exposure, answered_by, report);
+    }
     Some(Offer { subject, calls, answered_by, inputs, action })
+}
+
+/// What is read as bytes has to come as bytes: of anything else, bytes are only made by writing it down.
+fn check_bytes(readable: &Readable, exposure: &Exposure, answered_by: Option<&Consumed>, report: &Report) {
+    let is_bytes = answered_by.is_some_and(|consumed| matches!(consumed.answer, RawAnswer::Bytes(_)));
+    if readable.binary && !is_bytes && !matches!(exposure.action, model::Action::Constant(_)) {
+        report
+            .error(Code::InvalidValue, exposure.action.at(), "`binary: true` for what isn't bytes")
+            .expected("a call of an operation with `outputRawFormat: binary`")
+            .hint("leave `binary` out, or say there that the answer is bytes");
+    }
 }
 
 /// What the calls, lookups, mappings and outputs take of the inputs; the exposure's own outputs take theirs from its caller.
@@ -345,6 +362,7 @@ fn check_required(subject: &Subject, call: &model::Call, consumed: &Consumed, fe
         (Some((_, flow)), _) => flow.namespace(),
         (None, Surface::Rest(_)) => "rest",
         (None, Surface::Tool(_)) => "tools",
+        (None, Surface::Resource(_)) => "mcp",
     };
     for parameter in consumed.parameters.iter().filter(|parameter| parameter.is_required() && !fed(parameter)) {
         let (called, name) = (&consumed.name.value, &parameter.name.value);

@@ -70,7 +70,7 @@ fn lint_promise(offer: &Offer, report: &Report) {
     let flow = offer.subject.shared.map(|(_, flow)| flow).filter(|flow| flow.semantics.safe == Some(true));
     let tool = match exposure.surface {
         Surface::Tool(Hints { read_only: Some(true), .. }) => exposure.name.as_ref(),
-        Surface::Tool(_) | Surface::Rest(_) => None,
+        Surface::Tool(_) | Surface::Rest(_) | Surface::Resource(_) => None,
     };
     for (key, Placed { at, value: name }) in [("safe", flow.map(|flow| &flow.name)), ("readOnly", tool)]
         .into_iter()
@@ -120,6 +120,6 @@ fn lint_similar_names(offers: &[Offer], report: &Report) {
 fn tool_name(exposure: &Exposure) -> Option<&Placed<String>> {
     match exposure.surface {
         Surface::Tool(_) => exposure.name.as_ref(),
-        Surface::Rest(_) => None,
+        Surface::Rest(_) | Surface::Resource(_) => None,
     }
 }

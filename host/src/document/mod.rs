@@ -13,6 +13,7 @@ mod body;
 mod diagnostic;
 mod explain;
 mod fields;
+mod files;
 mod forward;
 mod imports;
 mod inputs;
@@ -20,6 +21,7 @@ mod json_text;
 mod jsonpath;
 mod link;
 mod lint;
+mod located;
 mod migrate;
 mod model;
 mod names;
@@ -40,7 +42,8 @@ mod tests;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use explain::{PAGES, Page};
-pub use imports::Files;
+pub use files::{Files, Located};
+pub use located::{MAX_LOCATED_BYTES, MAX_LOCATED_FILES, NAME as LOCATED_NAME, is_file_name};
 pub use migrate::{Migrated, migrate};
 pub(crate) use read::may_send_header;
 pub use render::Palette;
@@ -120,6 +123,15 @@ pub fn wanted(source: &str) -> Vec<String> {
     parse(source, &Report::default()).map_or_else(Vec::new, |root| imports::wanted(&root))
 }
 
+/// The paths at which there is what a document serves as it is, from its folder. None for a text that can't be read.
+pub fn located(source: &str) -> Vec<String> {
+    // As with imports.
+    if !source.contains("location") || !["uri", "prompts", "skills"].iter().any(|key| source.contains(key)) {
+        return Vec::new();
+    }
+    parse(source, &Report::default()).map_or_else(Vec::new, |root| located::wanted(&root))
+}
+
 /// Whether a text is no capability of its own, only parts that other documents import.
 pub fn is_shared(source: &str) -> bool {
     // The folder asks this of every document that serves after every change. At the beginning of a line it is a key of the root.
@@ -143,7 +155,7 @@ fn make_plan(source: &str, files: &Files, report: &Report) -> Option<(Plan, Orig
         return None;
     }
     imports::resolve(&mut root, files, report);
-    let document = read::read(&root, report)?;
+    let document = read::read(&root, files, report)?;
     // What refers to something repeats it, as an alias does, and is bounded as aliases are.
     let mut room = tree::MAX_NODES;
     let mut offers = Vec::new();

@@ -10,7 +10,7 @@ use super::plan::{Binary, Body, QueryStyle, RawFormat, Shape, Value};
 pub use super::secrets::Secrets;
 use super::tree::{Place, Placed};
 use super::uri::{BaseUri, PathTemplate};
-use crate::contract::{Audience, Credential, Location};
+use crate::contract::{Audience, Credential, Freshness, Location, Resource, UriTemplate, WrittenPrompt};
 
 pub use flow::{Flow, Lookup, Mapping, Reference, Semantics, SharedFlow, Step, Task};
 
@@ -31,6 +31,10 @@ pub struct Document {
     pub exposures: Vec<Exposure>,
     /// What it hands on.
     pub forwards: Vec<Forward>,
+    /// What it suggests to ask a model.
+    pub prompts: Vec<WrittenPrompt>,
+    /// How long what is listed and read may be kept.
+    pub freshness: Freshness,
 }
 
 /// A resource whose requests are handed on.
@@ -172,6 +176,8 @@ pub enum Action {
     Reference(Reference),
     /// Calls nothing: the result is made of the inputs.
     Mock(Place),
+    /// Calls nothing: the result is always this.
+    Constant(Placed<Resource>),
 }
 
 /// A call of a consumed operation.
@@ -190,6 +196,21 @@ pub enum Surface {
     Rest(Option<RestRoute>),
     /// As an MCP tool.
     Tool(Hints),
+    /// As an MCP resource.
+    Resource(Readable),
+}
+
+/// How a resource is read.
+#[derive(Debug)]
+pub struct Readable {
+    /// Its URI; `None` if that can't be used.
+    pub uri: Option<Placed<UriTemplate>>,
+    /// Its media type, if stated.
+    pub media_type: Option<String>,
+    /// Whether it is read as bytes.
+    pub binary: bool,
+    /// How many bytes it has, if that never changes.
+    pub size: Option<u64>,
 }
 
 /// The method and path of a REST operation.
@@ -242,6 +263,7 @@ impl Action {
             Self::Flow(flow) => &flow.at,
             Self::Reference(reference) => &reference.flow.at,
             Self::Mock(at) => at,
+            Self::Constant(resource) => &resource.at,
         }
     }
 }

@@ -11,7 +11,7 @@ pub use self::{
     needs::Needs,
     shape::{Form, Gather, Origin, Shape},
 };
-use crate::contract::Description;
+use crate::contract::{Description, Facts, Resource};
 
 /// A whole document.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Plan {
     pub description: Description,
     /// One for each operation of the description, in the same order.
     pub actions: Vec<Action>,
+    /// What it has besides operations.
+    pub facts: Facts,
 }
 
 /// What carries out an operation.
@@ -31,6 +33,8 @@ pub enum Action {
     Made(Shape),
     /// Several steps on the way to one result.
     Flow(Flow),
+    /// Nothing is done: the result never changes.
+    Constant(Resource),
 }
 
 /// A request and what becomes of its answer.

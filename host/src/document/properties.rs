@@ -55,7 +55,7 @@ fn check_diagnostics(diagnostics: &[Diagnostic], source: &str) {
 fn requests(action: &Action) -> Vec<&Request> {
     match action {
         Action::Call(call) => vec![&call.request],
-        Action::Made(_) => Vec::new(),
+        Action::Made(_) | Action::Constant(_) => Vec::new(),
         Action::Flow(flow) => {
             let asked = flow.steps.iter().filter_map(|step| match &step.task {
                 Task::Ask(request, _) => Some(&**request),

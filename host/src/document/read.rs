@@ -16,19 +16,25 @@ mod exposes;
 mod flow;
 mod format;
 mod forward;
+mod freshness;
 mod json_path;
 mod oauth2;
 mod output;
 mod parameter;
 mod path;
+mod prompts;
+mod resources;
 mod schema;
 mod secret;
 mod shape;
+mod skills;
 
 pub(crate) use authentication::may_send_header;
+use exposes::Beside;
 
 use super::diagnostic::Code;
 use super::fields::{Fields, text_of};
+use super::files::Files;
 use super::model::{Document, Secrets};
 use super::report::Report;
 use super::shape::PARTS;
@@ -55,7 +61,7 @@ const KNOWN_FAMILIES: [&str; 2] = ["0.", "1."];
 const TITLE: [&str; 3] = ["display", "label", "title"];
 
 /// Reads a whole document.
-pub fn read(root: &Node, report: &Report) -> Option<Document> {
+pub fn read(root: &Node, files: &Files, report: &Report) -> Option<Document> {
     let mut fields = Fields::of(root, "a capability document", report)?;
     read_version(&mut fields, report);
     let (title, summary) = read_info(fields.node("info"), report);
@@ -73,11 +79,14 @@ pub fn read(root: &Node, report: &Report) -> Option<Document> {
     let consumes = consumes::read(&consumes, &secrets, report);
     let flows = aggregates::read(&read_part("aggregates", &mut fields, &mut own), &secrets, report);
     let exposes = read_required_part("exposes", &mut fields, &mut own);
-    let (exposures, forwards) = exposes::read(&exposes, &secrets, report);
+    let (exposures, beside) = exposes::read(&exposes, &secrets, files, report);
+    let Beside { forwards, prompts, freshness } = beside;
     fields.finish();
     own.finish();
     consumes::check_resources(&consumes, &forwards, report);
-    Some(Document { title, summary, secrets, consumes, flows, exposures, forwards })
+    let prompts = prompts.into_iter().map(|prompt| prompt.value).collect();
+    let freshness = freshness.unwrap_or_default();
+    Some(Document { title, summary, secrets, consumes, flows, exposures, forwards, prompts, freshness })
 }
 
 /// The items of a part: those at the root of the document and those of its capability mean the same. The format calls those of the root

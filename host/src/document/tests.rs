@@ -11,6 +11,7 @@ mod forward;
 mod imports;
 mod inputs;
 mod lints;
+mod mcp;
 mod migrate;
 mod operations;
 mod reading;
@@ -18,6 +19,7 @@ mod references;
 mod request;
 mod schema;
 mod shapes;
+mod skills;
 
 use super::plan::{Action, Plan, Request};
 use super::{Compiled, Diagnostic, Mode, compile};

@@ -5,7 +5,7 @@
 
 use tracing::Instrument;
 
-use super::{count, noted};
+use super::{count, document, noted};
 use crate::{
     callers::Reading,
     component::Plugin,
@@ -28,6 +28,9 @@ pub struct Request {
 /// # Errors
 /// As [`super::invoke`], for this function and those below. Only [`read_resource`] and [`get_prompt`] may ask something back.
 pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
+    if let Some(facts) = request.reading.plugin().facts() {
+        return Ok(document::links(facts, &request.reading));
+    }
     match request.reading.plugin().offers().resources {
         true => {
             let list = async |plugin: &Plugin, allowance| unasked(plugin.list_resources(allowance).await);
@@ -42,6 +45,9 @@ pub async fn list_resources(request: Request) -> Result<Vec<Link>, Failure> {
 /// # Errors
 /// As above.
 pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, Failure> {
+    if let Some(facts) = request.reading.plugin().facts() {
+        return Ok(document::templates(facts, &request.reading));
+    }
     match request.reading.plugin().offers().resources {
         true => {
             let list = async |plugin: &Plugin, allowance| unasked(plugin.list_templates(allowance).await);
@@ -56,6 +62,9 @@ pub async fn list_templates(request: Request) -> Result<Vec<ResourceTemplate>, F
 /// # Errors
 /// As above.
 pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<Resource>>, Failure> {
+    if request.reading.plugin().facts().is_some() {
+        return document::read(request, uri).await;
+    }
     match request.reading.plugin().offers().resources {
         true => {
             let read = async |plugin: &Plugin, allowance| plugin.read_resource(allowance, uri).await;
@@ -70,6 +79,9 @@ pub async fn read_resource(request: Request, uri: String) -> Result<Option<Vec<R
 /// # Errors
 /// As above.
 pub async fn list_prompts(request: Request) -> Result<Vec<Prompt>, Failure> {
+    if let Some(facts) = request.reading.plugin().facts() {
+        return Ok(facts.prompts.iter().map(|written| written.prompt.clone()).collect());
+    }
     match request.reading.plugin().offers().prompts {
         true => {
             let list = async |plugin: &Plugin, allowance| unasked(plugin.list_prompts(allowance).await);
@@ -91,6 +103,9 @@ pub async fn get_prompt(
     let prompts = list_prompts(request.clone()).await?;
     let Some(prompt) = prompts.into_iter().find(|prompt| prompt.name == name) else { return Ok(None) };
     require(&prompt, &arguments)?;
+    if let Some(facts) = request.reading.plugin().facts() {
+        return document::fill_in(facts, &prompt, &arguments);
+    }
     let get = async |plugin: &Plugin, allowance| plugin.get_prompt(allowance, name, arguments).await;
     request.run("prompts/get", get).await
 }

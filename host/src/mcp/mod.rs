@@ -13,6 +13,7 @@ mod dialogue;
 mod endpoint;
 mod events;
 mod failure;
+mod freshness;
 mod instructions;
 mod keeper;
 mod kept;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     converse::{Before, Client, Ended, refuse},
-    failure,
+    failure, freshness,
     kept::{Kept, LIFETIME, is_own},
     reply,
     seal::{BadState, Occasion},
@@ -72,7 +72,9 @@ pub(super) async fn read(
         match client.converse(occasion, before, run).await? {
             Ended::Done(Ok(None)) => {}
             Ended::Done(Ok(Some(parts))) => {
-                return Ok(ReadResourceResult::new(parts.into_iter().map(reply::contents).collect()).into());
+                let mut result = ReadResourceResult::new(parts.into_iter().map(reply::contents).collect());
+                (result.ttl_ms, result.cache_scope) = freshness::of([reading.plugin()], client);
+                return Ok(result.into());
             }
             // It may be another's. No plugin keeps what others have from being read.
             Ended::Done(Err(failed)) => {

@@ -25,7 +25,7 @@ use super::{
     changes::{Changes, tell},
     complete,
     converse::Client,
-    events, failure, instructions, kept,
+    events, failure, freshness, instructions, kept,
     page::{Page, page},
     prompts, resources,
     seal::Seal,
@@ -191,8 +191,7 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let era = Era::of(context.protocol_version().as_ref());
-        tools::list(&self.surface, &asking(&context).identity, era, request)
+        tools::list(&self.surface, &self.client(&context), request)
     }
 
     /// Asked for by rmcp before each modern call, to compare `Mcp-Param-*` headers with the arguments.
@@ -276,11 +275,13 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let client = self.client(&context);
-        let prompts = unless_gone(&context, prompts::list(&self.readings(&client)?)).await?;
+        let readings = self.readings(&client)?;
+        let prompts = unless_gone(&context, prompts::list(&readings)).await?;
         let prompts: Vec<_> = prompts.into_iter().map(prompts::render).collect();
         let page = paged(&prompts, |it| &it.name, request)?;
         let mut result = ListPromptsResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
+        (result.ttl_ms, result.cache_scope) = freshness::of(readings.iter().map(Reading::plugin), &client);
         Ok(result)
     }
 
@@ -299,10 +300,12 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let client = self.client(&context);
-        let resources = unless_gone(&context, resources::list(&self.readings(&client)?)).await?;
+        let readings = self.readings(&client)?;
+        let resources = unless_gone(&context, resources::list(&readings)).await?;
         let page = paged(&resources, |it| &it.uri, request)?;
         let mut result = ListResourcesResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
+        (result.ttl_ms, result.cache_scope) = freshness::of(readings.iter().map(Reading::plugin), &client);
         Ok(result)
     }
 
@@ -312,10 +315,12 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let client = self.client(&context);
-        let templates = unless_gone(&context, resources::templates(&self.readings(&client)?)).await?;
+        let readings = self.readings(&client)?;
+        let templates = unless_gone(&context, resources::templates(&readings)).await?;
         let page = paged(&templates, |it| &it.uri_template, request)?;
         let mut result = ListResourceTemplatesResult::with_all_items(page.items.to_vec());
         result.next_cursor = page.next;
+        (result.ttl_ms, result.cache_scope) = freshness::of(readings.iter().map(Reading::plugin), &client);
         Ok(result)
     }
 

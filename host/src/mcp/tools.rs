@@ -17,7 +17,7 @@ use super::{
     Asked, Era, Keeper,
     authorization::Lacking,
     converse::{Before, Client, Ended},
-    failure,
+    failure, freshness,
     listing::{Listed, Own},
     reply,
     seal::Occasion,
@@ -46,15 +46,16 @@ struct Inner {
 /// A page of the tools that a caller is listed.
 pub(super) fn list(
     surface: &Surface,
-    identity: &Identity,
-    era: Era,
+    client: &Client<'_>,
     request: Option<PaginatedRequestParams>,
 ) -> Result<ListToolsResult, ErrorData> {
     let snapshot = surface.catalog.snapshot();
-    let listed = surface.listing.of(&snapshot.tools(&surface.scope, identity));
+    let tools = snapshot.tools(&surface.scope, &client.caller.identity);
+    let listed = surface.listing.of(&tools);
     let page = paged(&listed, Listed::name, request)?;
-    let mut result = ListToolsResult::with_all_items(page.items.iter().map(|it| it.render(era)).collect());
+    let mut result = ListToolsResult::with_all_items(page.items.iter().map(|it| it.render(client.era)).collect());
     result.next_cursor = page.next;
+    (result.ttl_ms, result.cache_scope) = freshness::of(tools.iter().map(|tool| tool.operation.plugin()), client);
     Ok(result)
 }
 

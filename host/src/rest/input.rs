@@ -10,13 +10,10 @@ use std::collections::HashSet;
 use http::{HeaderMap, HeaderName, header};
 use serde_json::{Map, Value};
 
-use super::{
-    body::Received,
-    coerce::{Encoding, Texts, coerce},
-    query::Query,
-};
+use super::{body::Received, query::Query};
 use crate::{
     catalog::OperationRef,
+    coerce::{Encoding, Texts, coerce},
     contract::{Extent, Location, Operation, Parameter, variable},
     failure::{Failure, InputProblem},
 };

@@ -3,11 +3,10 @@
 //! What is served is what the catalog holds at the moment of the request, and `own`, which tells about it. Who the callers are and what
 //! they may do is decided by `callers`; every request passes there first. It doesn't open ports.
 //!
-//! A request passes `request_id`, `body` and `input` (with `query`, `percent` and `coerce`), then `invoke`, then `render`; what
+//! A request passes `request_id`, `body` and `input` (with `query`), then `invoke`, then `render`; what
 //! goes wrong anywhere becomes a `problem`.
 
 mod body;
-mod coerce;
 mod docs;
 mod documents;
 mod input;
@@ -15,7 +14,6 @@ mod kind;
 mod media;
 mod openapi;
 mod own;
-mod percent;
 mod private;
 mod problem;
 #[cfg(test)]

@@ -9,12 +9,14 @@ use url::form_urlencoded;
 
 use super::{
     body::Received,
-    coerce::{Encoding, Texts, coerce},
     input::{self, Source},
-    percent,
     query::Query,
 };
-use crate::contract::{Audience, Effects, Location, Operation, Parameter, Route};
+use crate::{
+    coerce::{Encoding, Texts, coerce},
+    contract::{Audience, Effects, Location, Operation, Parameter, Route},
+    percent,
+};
 
 /// A request with these parts.
 pub(crate) fn check_request(path: &str, query: &str, cookie: &str, body: &str) {

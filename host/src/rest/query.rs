@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::percent::{self, Malformed};
+use crate::percent::{self, Malformed};
 
 /// A query, read.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -228,14 +228,7 @@ pub(super) fn wit_content(it: &Content) -> wit::Content {
         Content::Text(text) => wit::Content::Text(text.clone()),
         Content::Image(it) => wit::Content::Image(blob(it)),
         Content::Audio(it) => wit::Content::Audio(blob(it)),
-        Content::Resource(it) => wit::Content::Resource(wit::EmbeddedResource {
-            uri: it.uri.clone(),
-            media_type: it.media_type.clone(),
-            contents: match &it.contents {
-                Contents::Text(text) => wit::ResourceContents::Text(text.clone()),
-                Contents::Binary(data) => wit::ResourceContents::Binary(data.to_vec()),
-            },
-        }),
+        Content::Resource(it) => wit::Content::Resource(wit_resource(it)),
         Content::Link(it) => wit::Content::ResourceLink(wit::ResourceLink {
             uri: it.uri.clone(),
             name: it.name.clone(),
@@ -244,6 +237,17 @@ pub(super) fn wit_content(it: &Content) -> wit::Content {
             media_type: it.media_type.clone(),
             size: it.size,
         }),
+    }
+}
+
+pub(super) fn wit_resource(it: &Resource) -> wit::EmbeddedResource {
+    wit::EmbeddedResource {
+        uri: it.uri.clone(),
+        media_type: it.media_type.clone(),
+        contents: match &it.contents {
+            Contents::Text(text) => wit::ResourceContents::Text(text.clone()),
+            Contents::Binary(data) => wit::ResourceContents::Binary(data.to_vec()),
+        },
     }
 }
 

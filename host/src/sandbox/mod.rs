@@ -10,6 +10,7 @@ mod convert;
 mod dialogue;
 mod engine;
 mod events;
+mod facts;
 mod functions;
 mod lane;
 mod log;
@@ -23,7 +24,6 @@ mod upload;
 mod usage;
 
 use std::{
-    collections::HashSet,
     path::Path,
     sync::{Arc, OnceLock},
     time::Instant,
@@ -47,7 +47,7 @@ pub use self::{
 };
 use crate::{
     conditions::Conditions,
-    contract::{Description, Dialogue},
+    contract::{Description, Dialogue, Facts},
     document::plan::Plan,
     egress::{Context, Egress},
     failure::Failure,
@@ -69,8 +69,8 @@ pub struct Sandbox {
 pub struct Guest {
     linked: CapabilityPre<State>,
     optional: Optional,
-    /// The operations of a document that are one request, as soon as it was described.
-    conditional: Arc<OnceLock<HashSet<String>>>,
+    /// What a document says besides, as soon as it was described.
+    facts: Arc<OnceLock<Facts>>,
     usage: Arc<Usage>,
 }
 
@@ -141,7 +141,7 @@ impl Sandbox {
         let linked = self.linker.instantiate_pre(&component)?;
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
         let optional = Optional::of(&component, &linked)?;
-        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, conditional: Arc::default(), usage })
+        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, facts: Arc::default(), usage })
     }
 
     /// Asks a guest what it offers. Its requests are denied.
@@ -153,21 +153,23 @@ impl Sandbox {
         let (linked, document) = (guest.linked.clone(), guest.optional.document.clone());
         let described = self.run(guest, allowance, move |store| {
             async move {
-                let conditional = match document {
+                let facts = match document {
                     Some(document) => {
-                        document.instantiate_async(&mut *store).await?.call_conditional(&mut *store).await?
+                        Some(document.instantiate_async(&mut *store).await?.call_tell(&mut *store).await?)
                     }
-                    None => Vec::new(),
+                    None => None,
                 };
                 let capability = linked.instantiate_async(&mut *store).await?;
                 let described = capability.airlock_capability_provider().call_describe(store).await?;
-                Ok(described.map(|description| (description, conditional)))
+                Ok(described.map(|description| (description, facts)))
             }
             .boxed()
         });
-        let (description, conditional) = described.await?;
-        // Described again it says the same.
-        let _ = guest.conditional.set(conditional.into_iter().collect());
+        let (description, facts) = described.await?;
+        if let Some(facts) = facts {
+            // Described again it says the same.
+            let _ = guest.facts.set(facts::facts(facts)?);
+        }
         convert::description(description, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
     }
 

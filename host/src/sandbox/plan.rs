@@ -6,13 +6,18 @@ mod flow;
 
 use super::{
     bindings::{plan as wit_plan, types as wit},
+    convert, facts,
     shape::shape,
 };
 use crate::{contract, document::plan};
 
 impl From<&plan::Plan> for wit_plan::Plan {
     fn from(it: &plan::Plan) -> Self {
-        Self { description: wit_description(&it.description), actions: it.actions.iter().map(action).collect() }
+        Self {
+            description: wit_description(&it.description),
+            actions: it.actions.iter().map(action).collect(),
+            facts: facts::wit_facts(&it.facts),
+        }
     }
 }
 
@@ -21,6 +26,7 @@ fn action(it: &plan::Action) -> wit_plan::Action {
         plan::Action::Call(it) => wit_plan::Action::Call(call(it)),
         plan::Action::Made(it) => wit_plan::Action::Made(shape(it)),
         plan::Action::Flow(it) => wit_plan::Action::Flow(flow::flow(it)),
+        plan::Action::Constant(it) => wit_plan::Action::Constant(convert::wit_resource(it)),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     contract::{
-        FilledIn, Link, Offers, Prompt, PromptMessages, PromptParameter, Resource, ResourceTemplate, Subject,
+        Facts, FilledIn, Link, Offers, Prompt, PromptMessages, PromptParameter, Resource, ResourceTemplate, Subject,
         Suggestions,
     },
     failure::Failure,
@@ -66,14 +66,26 @@ impl Optional {
 }
 
 impl Guest {
-    /// Which of the optional interfaces it exports.
+    /// Which of the optional interfaces it exports, or what of that kind a document has.
     pub fn offers(&self) -> Offers {
-        self.optional.offers()
+        match self.facts() {
+            Some(facts) => Offers {
+                resources: !facts.resources.is_empty(),
+                prompts: !facts.prompts.is_empty(),
+                completions: false,
+            },
+            None => self.optional.offers(),
+        }
+    }
+
+    /// What a document says besides; `None` for a guest that was written by hand.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.facts.get()
     }
 
     /// Whether an operation is one request of a document: what the caller's request depends on is what that request depends on.
     pub fn is_one_request(&self, operation: &str) -> bool {
-        self.conditional.get().is_some_and(|operations| operations.contains(operation))
+        self.facts().is_some_and(|facts| facts.one_request.contains(operation))
     }
 }
 

@@ -21,9 +21,9 @@ pub mod shape;
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use airlock_sdk::{Description, Failure, Provider, Reply, internal};
+use airlock_sdk::{Content, Description, EmbeddedResource, Failure, Provider, Reply, internal};
 use answer::Answer;
-use bindings::airlock::capability::plan::{self, Plan};
+use bindings::airlock::capability::plan::{self, Facts, Plan};
 #[cfg(feature = "results")]
 use flow::Flow;
 use input::Input;
@@ -44,6 +44,7 @@ struct Configured {
     description: Description,
     /// Ordered, not hashed: a hash map would ask the host for random numbers.
     actions: BTreeMap<String, Action>,
+    facts: Facts,
 }
 
 /// What carries out an operation, prepared: what can be parsed once isn't parsed by each call.
@@ -53,6 +54,7 @@ enum Action {
     Made(Shape),
     #[cfg(feature = "results")]
     Flow(Flow),
+    Constant(EmbeddedResource),
 }
 
 /// The guest.
@@ -60,7 +62,7 @@ pub struct Runtime;
 
 impl bindings::Guest for Runtime {
     fn configure(plan: Plan) -> Result<(), String> {
-        let Plan { description, actions } = plan;
+        let Plan { description, actions, facts } = plan;
         if description.operations.len() != actions.len() {
             return Err(format!(
                 "a plan has one action for each operation: {} operations, {} actions",
@@ -71,15 +73,12 @@ impl bindings::Guest for Runtime {
         let names = description.operations.iter().map(|operation| operation.name.clone());
         let actions = names.zip(actions).map(|(name, action)| Ok((name, prepare(action)?)));
         let actions = actions.collect::<Result<_, String>>()?;
-        CONFIGURED.set(Some(Configured { description, actions }));
+        CONFIGURED.set(Some(Configured { description, actions, facts }));
         Ok(())
     }
 
-    fn conditional() -> Vec<String> {
-        let is_one_request =
-            |(name, action): (&String, &Action)| matches!(action, Action::Call(..)).then(|| name.clone());
-        CONFIGURED
-            .with_borrow(|plan| plan.iter().flat_map(|plan| plan.actions.iter().filter_map(is_one_request)).collect())
+    fn tell() -> Facts {
+        CONFIGURED.with_borrow(|plan| plan.as_ref().expect("a document is asked when it is configured").facts.clone())
     }
 }
 
@@ -107,6 +106,7 @@ fn prepare(action: plan::Action) -> Result<Action, String> {
         plan::Action::Flow(flow) => Action::Flow(Flow::compile(flow)?),
         #[cfg(not(feature = "results"))]
         plan::Action::Made(_) | plan::Action::Flow(_) => return Err(HANDS_ON_ONLY.to_owned()),
+        plan::Action::Constant(contents) => Action::Constant(contents),
     })
 }
 
@@ -119,6 +119,7 @@ fn carry_out(action: &Action, input: Input<'_>) -> Result<Reply, Failure> {
         }
         #[cfg(feature = "results")]
         Action::Flow(flow) => flow.carry_out(input),
+        Action::Constant(contents) => Ok(Reply::Content(vec![Content::Resource(contents.clone())])),
     }
 }
 

@@ -96,10 +96,7 @@ pub(super) fn place<'t>(
 ) -> (String, &'t str) {
     match &diagnostic.file {
         None => (document.display().to_string(), text),
-        Some(other) => {
-            let text = files.get(other).and_then(|text| text.as_deref().ok());
-            (document.with_file_name(other).display().to_string(), text.unwrap_or_default())
-        }
+        Some(other) => (document.with_file_name(other).display().to_string(), files.text(other).unwrap_or_default()),
     }
 }
 

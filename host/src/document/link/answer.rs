@@ -31,7 +31,7 @@ pub fn check_schema(subject: &Subject, action: &Action, answered_by: Option<&Con
     let is_handed_on = match action {
         Action::Call(call) => !matches!(call.answer, Answer::Shaped(..)),
         Action::Flow(flow) => matches!(flow.outcome, Outcome::Answer(_)),
-        Action::Made(_) => false,
+        Action::Made(_) | Action::Constant(_) => false,
     };
     let is_json = answered_by.is_none_or(|it| matches!(it.answer, RawAnswer::Data(RawFormat::Json)));
     if subject.output_schema().is_none() || !is_handed_on || is_json {

@@ -16,7 +16,7 @@ pub fn weight(exposure: &Exposure, document: &Document) -> usize {
         Some(Action::Flow(it)) => {
             it.mappings.len() + flow::calls(it).into_iter().map(|call| of_call(call, document)).sum::<usize>()
         }
-        Some(Action::Mock(_) | Action::Reference(_)) | None => 0,
+        Some(Action::Mock(_) | Action::Reference(_) | Action::Constant(_)) | None => 0,
     };
     let outputs = shared.and_then(|flow| flow.outputs.as_ref());
     of_calls + outputs.map_or(0, |Outputs { shape, .. }| of_shape(shape))

@@ -27,6 +27,7 @@ impl Action {
                 Answer::HandedOn | Answer::Binary(_) => Needs::Requests,
                 Answer::Shaped(format, _) => format.needs(),
             },
+            Self::Constant(_) => Needs::Requests,
             Self::Made(_) => Needs::Results,
             Self::Flow(flow) => flow.steps.iter().map(Step::needs).max().unwrap_or(Needs::Results),
         }

@@ -5,13 +5,21 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use super::argument::Scope;
-use super::forward::{self, Around};
+use super::forward;
 use super::parameter::{self, Owner};
-use super::{TITLE, action, audience, check_name, control, format, output, path, read_method};
+use super::{
+    TITLE, action, audience, check_name, control, format, freshness, output, path, prompts, read_method, resources,
+    skills,
+};
+use crate::contract::{Freshness, Piece, UriTemplate, WrittenPrompt};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
+use crate::document::files::Files;
 use crate::document::imports::is_import;
-use crate::document::model::{Action, Exposure, Forward, Hints, Outputs, Parameter, RestRoute, Secrets, Surface};
+use crate::document::located::Given;
+use crate::document::model::{
+    Action, Exposure, Forward, Hints, Outputs, Parameter, Readable, RestRoute, Secrets, Surface,
+};
 use crate::document::names::{Match, find_match};
 use crate::document::report::Report;
 use crate::document::tree::{Node, Place, Placed};
@@ -22,17 +30,24 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// Where an expose listens: the host's own listeners win.
 const LISTENER: [&str; 3] = ["port", "address", "transport"];
 
-/// The most operations and tools together. The largest real document has 38; each is looked up among all the others.
+/// The types of exposes.
+const TYPES: &str = "rest, mcp or skill";
+
+/// The most operations, tools and resources together. The largest real document has 38; each is looked up among all the others.
 const MAX_EXPOSURES: usize = 5_000;
 
 /// The most resources that are handed on: each is five operations, and is held against all the others.
 const MAX_FORWARDS: usize = 200;
 
 /// Reads all exposes.
-pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> (Vec<Exposure>, Vec<Forward>) {
-    let nodes = nodes.iter().filter(|node| !is_import("exposes", node));
-    let mut forwards = Vec::new();
-    let mut exposures: Vec<_> = nodes.flat_map(|node| read_expose(node, secrets, &mut forwards, report)).collect();
+pub fn read(nodes: &[Node], secrets: &Secrets, files: &Files, report: &Report) -> (Vec<Exposure>, Beside) {
+    let nodes: Vec<&Node> = nodes.iter().filter(|node| !is_import("exposes", node)).collect();
+    let siblings = skills::Siblings::of(&nodes);
+    let given = Given::of(files);
+    let around = Around { secrets, given: &given, siblings: &siblings };
+    let mut beside = Beside::default();
+    let mut exposures: Vec<_> =
+        nodes.into_iter().flat_map(|node| read_expose(node, &around, &mut beside, report)).collect();
     if let Some(extra) = exposures.get(MAX_EXPOSURES) {
         report
             .error(Code::Limit, extra.action.at(), format!("too many operations and tools: {}", exposures.len()))
@@ -40,6 +55,7 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> (Vec<Exposure
             .hint("split the document: one capability per file");
         exposures.truncate(MAX_EXPOSURES);
     }
+    let forwards = &mut beside.forwards;
     if let Some(extra) = forwards.get(MAX_FORWARDS) {
         report
             .error(Code::Limit, &extra.target.at, format!("too many forwards: {}", forwards.len()))
@@ -48,32 +64,46 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> (Vec<Exposure
         forwards.truncate(MAX_FORWARDS);
     }
     report_duplicates(&exposures, report);
-    report_duplicate_forwards(&forwards, report);
-    (exposures, forwards)
+    report_duplicate_forwards(forwards, report);
+    report_duplicate_prompts(&beside.prompts, report);
+    (exposures, beside)
 }
 
-fn read_expose(node: &Node, secrets: &Secrets, forwards: &mut Vec<Forward>, report: &Report) -> Vec<Exposure> {
+/// What exposes have besides what is called.
+#[derive(Default)]
+pub struct Beside {
+    /// What is handed on.
+    pub forwards: Vec<Forward>,
+    /// What is suggested to ask a model.
+    pub prompts: Vec<Placed<WrittenPrompt>>,
+    /// How long what is listed and read may be kept, if there is any of that.
+    pub freshness: Option<Freshness>,
+}
+
+/// What is known around an expose.
+struct Around<'a> {
+    secrets: &'a Secrets,
+    given: &'a Given<'a>,
+    siblings: &'a skills::Siblings<'a>,
+}
+
+fn read_expose(node: &Node, around: &Around, beside: &mut Beside, report: &Report) -> Vec<Exposure> {
     let Some(mut fields) = Fields::of(node, "an expose", report) else {
         return Vec::new();
     };
-    let Some(kind) = fields.required_text("type", "rest or mcp") else {
+    let Some(kind) = fields.required_text("type", TYPES) else {
         return Vec::new();
     };
     let mut exposures = match kind.value {
-        "rest" => read_rest(&mut fields, secrets, forwards, report),
-        "mcp" => read_mcp(&mut fields, secrets, report),
+        "rest" => read_rest(&mut fields, around.secrets, &mut beside.forwards, report),
+        "mcp" => read_mcp(&mut fields, around, beside, report),
+        "skill" => read_skills(&mut fields, around, report),
         "control" => {
-            control::read(fields, &kind, secrets, report);
-            return Vec::new();
-        }
-        "skill" => {
-            report.not_supported(&kind.at, format!("an expose of type {}", kind.value)).expected("rest or mcp");
+            control::read(fields, &kind, around.secrets, report);
             return Vec::new();
         }
         other => {
-            report
-                .error(Code::InvalidValue, &kind.at, format!("unknown type of expose: {other}"))
-                .expected("rest or mcp");
+            report.error(Code::InvalidValue, &kind.at, format!("unknown type of expose: {other}")).expected(TYPES);
             return Vec::new();
         }
     };
@@ -93,13 +123,28 @@ fn read_rest(fields: &mut Fields, secrets: &Secrets, forwards: &mut Vec<Forward>
     resources.flat_map(|resource| read_resource(resource, &scope, forwards, report)).collect()
 }
 
-fn read_mcp(fields: &mut Fields, secrets: &Secrets, report: &Report) -> Vec<Exposure> {
-    fields.refuse(&["resources", "prompts", "ttlMs", "cacheScope"]);
+fn read_mcp(fields: &mut Fields, around: &Around, beside: &mut Beside, report: &Report) -> Vec<Exposure> {
+    let Around { secrets, given, .. } = *around;
     let namespace = read_namespace(fields);
     let audience = audience::read(fields, secrets, report);
     let scope = Scope { namespace: &namespace, own_name: None, secrets, audience, steps: &[] };
     let tools = fields.required_list("tools").iter();
-    tools.filter_map(|tool| read_tool(tool, &scope, report)).collect()
+    let tools: Vec<_> = tools.filter_map(|tool| read_tool(tool, &scope, report)).collect();
+    let own = freshness::read(fields, audience, report);
+    beside.freshness = Some(beside.freshness.map_or(own, |other| other.and(own)));
+    beside.prompts.extend(prompts::read_all(fields.list("prompts"), given, report));
+    let resources = resources::read_all(fields.list("resources"), &scope, given, report);
+    tools.into_iter().chain(resources).collect()
+}
+
+fn read_skills(fields: &mut Fields, around: &Around, report: &Report) -> Vec<Exposure> {
+    let Around { secrets, given, siblings } = *around;
+    let namespace = fields.required_text("namespace", "a name, e.g. `guides`");
+    let audience = audience::read(fields, secrets, report);
+    let skills = fields.required_list("skills");
+    let Some(namespace) = namespace.and_then(|namespace| check_name(namespace, report)) else { return Vec::new() };
+    let scope = Scope { namespace: &namespace.value, own_name: None, secrets, audience, steps: &[] };
+    skills::read_all(skills, &namespace, &scope, &skills::Around { given, siblings }, report)
 }
 
 fn read_namespace(fields: &mut Fields) -> String {
@@ -121,7 +166,7 @@ fn read_resource(node: &Node, scope: &Scope, forwards: &mut Vec<Forward>, report
     if let Some(forward) = forward {
         // Where there are operations the inputs are theirs.
         let inputs = if operations.is_empty() { outer.as_deref().unwrap_or_default() } else { &[] };
-        let around = Around { resource: node, path: path.as_ref(), inputs, audience: scope.audience };
+        let around = forward::Around { resource: node, path: path.as_ref(), inputs, audience: scope.audience };
         forwards.extend(forward::read(forward, &around, report));
     }
     let operations = operations.iter();
@@ -183,8 +228,8 @@ fn read_tool(node: &Node, scope: &Scope, report: &Report) -> Option<Exposure> {
     exposure
 }
 
-/// What a REST operation and a tool have in common.
-fn read_common(
+/// What a REST operation, a tool and a resource have in common.
+pub fn read_common(
     fields: &mut Fields,
     surface: Surface,
     name: Option<Placed<&str>>,
@@ -215,18 +260,22 @@ fn read_common(
     })
 }
 
-/// A mock's inputs are the variables of its path too, whether it uses them or not.
+/// A mock's inputs are the variables of its path or URI too, whether it uses them or not.
 fn take_variables(surface: &Surface, outputs: &mut Outputs) {
-    let Surface::Rest(Some(route)) = surface else { return };
-    for variable in route.path.value.variables() {
+    let (at, variables): (_, Vec<&str>) = match surface {
+        Surface::Rest(Some(route)) => (&route.path.at, route.path.value.variables().collect()),
+        Surface::Resource(Readable { uri: Some(uri), .. }) => (&uri.at, uri.value.variables().collect()),
+        Surface::Rest(None) | Surface::Tool(_) | Surface::Resource(_) => return,
+    };
+    for variable in variables {
         let known = outputs.parameters.iter().map(|parameter| parameter.name.value.as_str());
         if find_match(variable, known) == Match::None {
-            outputs.parameters.push(Parameter::input(&route.path.at, variable));
+            outputs.parameters.push(Parameter::input(at, variable));
         }
     }
 }
 
-fn read_inputs(fields: &mut Fields, owner: Owner, report: &Report) -> Option<Vec<Parameter>> {
+pub fn read_inputs(fields: &mut Fields, owner: Owner, report: &Report) -> Option<Vec<Parameter>> {
     fields.node("inputParameters")?;
     let own = parameter::read_all(fields.list("inputParameters"), owner, report);
     Some(parameter::inherit(own, &[]))
@@ -251,9 +300,17 @@ fn report_duplicates(exposures: &[Exposure], report: &Report) {
     let mut routes = HashMap::new();
     let mut tools = HashMap::new();
     let mut operations = HashMap::new();
+    let (mut resources, mut uris) = (HashMap::new(), HashMap::new());
     for exposure in exposures {
         let (names, what) = match &exposure.surface {
             Surface::Tool(_) => (&mut tools, "tool"),
+            Surface::Resource(readable) => {
+                if let Some(uri) = &readable.uri {
+                    let what = format!("URI `{}`", uri.value.to_text());
+                    note(&mut uris, shape(&uri.value), &uri.at, Code::DuplicateName, &what, report);
+                }
+                (&mut resources, "resource")
+            }
             Surface::Rest(route) => {
                 if let Some(RestRoute { method, path }) = route {
                     let key = (method.value.clone(), path.value.shape());
@@ -267,6 +324,23 @@ fn report_duplicates(exposures: &[Exposure], report: &Report) {
             let what = format!("{what} `{}`", name.value);
             note(names, name.value.clone(), &name.at, Code::DuplicateName, &what, report);
         }
+    }
+}
+
+/// A URI without the names of its variables: equal for those that are the same URIs.
+fn shape(uri: &UriTemplate) -> String {
+    let nameless = uri.0.iter().map(|piece| match piece {
+        Piece::Text(text) => text.as_str(),
+        Piece::Variable(_) => "{}",
+    });
+    nameless.collect()
+}
+
+fn report_duplicate_prompts(prompts: &[Placed<WrittenPrompt>], report: &Report) {
+    let mut names = HashMap::new();
+    for Placed { at, value } in prompts {
+        let name = &value.prompt.name;
+        note(&mut names, name.clone(), at, Code::DuplicateName, &format!("prompt `{name}`"), report);
     }
 }
 
@@ -286,7 +360,8 @@ fn report_duplicate_forwards(forwards: &[Forward], report: &Report) {
     }
 }
 
-fn note<K: Eq + Hash>(seen: &mut HashMap<K, Place>, key: K, at: &Place, code: Code, what: &str, report: &Report) {
+/// Reports what stands twice.
+pub fn note<K: Eq + Hash>(seen: &mut HashMap<K, Place>, key: K, at: &Place, code: Code, what: &str, report: &Report) {
     match seen.entry(key) {
         Entry::Occupied(earlier) => report.duplicate(code, at, what, earlier.get()),
         Entry::Vacant(free) => {

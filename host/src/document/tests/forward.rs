@@ -14,7 +14,7 @@ fn with_resource(resource: &str) -> String {
 /// The operations and requests that it adds.
 fn added(source: &str) -> Vec<(Operation, Request)> {
     let compiled = compile(source, Mode::Strict).unwrap_or_else(|problems| panic!("{source}\n{problems:?}"));
-    let Plan { description, actions } = compiled.plan;
+    let Plan { description, actions, .. } = compiled.plan;
     let all = description.operations.into_iter().zip(actions);
     let request = |action| {
         let Action::Call(call) = action else { panic!("it makes one call") };

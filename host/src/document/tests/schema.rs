@@ -13,11 +13,16 @@ const SOURCES: &str = concat!(
     include_str!("../read/authentication.rs"),
     include_str!("../read/consumes.rs"),
     include_str!("../read/exposes.rs"),
+    include_str!("../read/freshness.rs"),
     include_str!("../read/output.rs"),
     include_str!("../read/parameter.rs"),
     include_str!("../read/path.rs"),
+    include_str!("../read/prompts.rs"),
+    include_str!("../read/resources.rs"),
     include_str!("../read/schema.rs"),
     include_str!("../read/secret.rs"),
+    include_str!("../read/skills.rs"),
+    include_str!("../read/skills/siblings.rs"),
 );
 
 /// By what a key is asked for.

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 /// Why a text can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// `%` without two hexadecimal digits.
     #[error(
         "is not percent-encoded properly: a % must be followed by two hexadecimal digits, and written as %25 itself"
@@ -18,7 +18,7 @@ pub(super) enum Malformed {
 }
 
 /// Decodes a path segment.
-pub(super) fn decode(text: &str) -> Result<Cow<'_, str>, Malformed> {
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, Malformed> {
     let is_escape = |after: &str| {
         let digits = after.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
@@ -30,7 +30,7 @@ pub(super) fn decode(text: &str) -> Result<Cow<'_, str>, Malformed> {
 }
 
 /// Decodes a name or a value of a query: besides, `+` is a space, as browsers and most clients write it. A plus is `%2B`.
-pub(super) fn decode_query(text: &str) -> Result<Cow<'_, str>, Malformed> {
+pub(crate) fn decode_query(text: &str) -> Result<Cow<'_, str>, Malformed> {
     if !text.contains('+') {
         return decode(text);
     }

@@ -6,18 +6,18 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
-use super::percent;
+use crate::percent;
 
 /// The texts that a request gives for one parameter, as they came. At least one.
 #[derive(Debug)]
-pub(super) struct Texts<'a> {
-    pub(super) values: Vec<&'a str>,
-    pub(super) encoding: Encoding,
+pub(crate) struct Texts<'a> {
+    pub(crate) values: Vec<&'a str>,
+    pub(crate) encoding: Encoding,
 }
 
 /// How a text is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     /// As a path segment.
     Path,
     /// As a value in a query.
@@ -30,15 +30,15 @@ pub(super) enum Encoding {
 
 /// Why texts don't become a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(crate) struct Misfit {
     /// Which item of an array is at fault, if it is one.
-    pub(super) item: Option<usize>,
+    pub(crate) item: Option<usize>,
     /// What was expected.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 /// Makes a value of the schema's type.
-pub(super) fn coerce(texts: &Texts<'_>, schema: &Value) -> Result<Value, Misfit> {
+pub(crate) fn coerce(texts: &Texts<'_>, schema: &Value) -> Result<Value, Misfit> {
     if Types::of(schema).0.contains(&Type::Array) {
         return array(texts, items(schema));
     }

@@ -1,0 +1,178 @@
+//! What a document has besides operations, carried out by the host: reading a resource is a call of one of its operations, allowed, validated
+//! and confirmed as any other, and a prompt is made of the words in the document.
+//!
+//! Whoever may call the operation may read by it; the reading itself is paid for where the door was passed.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use serde_json::{Map, Value};
+
+use super::{Body, Invocation, Reply, Request, Upload, carry_out};
+use crate::{
+    callers::{Denied, Reach, Reading},
+    catalog::OperationRef,
+    coerce::{Encoding, Texts, coerce},
+    conditions::Conditions,
+    contract::{
+        Content, Contents, Facts, FilledIn, Link, Prompt, PromptMessages, ReadByOperation, Resource, ResourceTemplate,
+    },
+    failure::{Failure, InputProblem},
+};
+
+/// The most bytes that are read of an upstream's answer for one resource: as many as the format takes for a binary result if nothing else
+/// is said. A client has to keep all of it in memory, a third more where it is bytes.
+const MAX_RESOURCE: usize = 10 << 20;
+
+/// The most bytes of an upstream's error that are told: the reason stands at the beginning.
+const MAX_ERROR: usize = 16 << 10;
+
+/// The resources that a caller may read.
+pub(super) fn links(facts: &Facts, reading: &Reading) -> Vec<Link> {
+    readable(facts, reading).filter_map(ReadByOperation::link).collect()
+}
+
+/// The families of resources that a caller may read.
+pub(super) fn templates(facts: &Facts, reading: &Reading) -> Vec<ResourceTemplate> {
+    readable(facts, reading).filter_map(ReadByOperation::template).collect()
+}
+
+fn readable<'f>(facts: &'f Facts, reading: &Reading) -> impl Iterator<Item = &'f ReadByOperation> {
+    let may_read = |it: &&ReadByOperation| {
+        operation(it, reading).is_some_and(|it| reading.caller().identity.reaches(&it) == Reach::Callable)
+    };
+    facts.resources.iter().filter(may_read)
+}
+
+fn operation(resource: &ReadByOperation, reading: &Reading) -> Option<OperationRef> {
+    OperationRef::all(reading.plugin()).find(|it| it.operation().name == resource.operation)
+}
+
+/// Reads a resource: the first of which this can be the URI, one without variables before those with some.
+pub(super) async fn read(request: Request, uri: String) -> Result<Option<Vec<Resource>>, Failure> {
+    let Request { reading, dialogue } = request;
+    let resources = reading.plugin().facts().map_or(&[][..], |facts| &facts.resources);
+    let mut found: Vec<_> = resources.iter().filter_map(|it| Some((it, it.uri.read(&uri)?))).collect();
+    found.sort_by_key(|(_, values)| !values.is_empty());
+    let Some((resource, values)) = found.into_iter().next() else { return Ok(None) };
+    let Some(operation) = operation(resource, &reading) else { return Ok(None) };
+    let input = input(&values, &operation.operation().input_schema)?;
+    let permitted = match reading.caller().clone().may_call(operation) {
+        Ok(permitted) => permitted,
+        Err(Denied::Hidden) => return Ok(None),
+        Err(Denied::Forbidden(forbidden)) => return Err(Failure::Forbidden(forbidden)),
+    };
+    let (conditions, upload) = (Conditions::default(), Upload::default());
+    let reply = carry_out(Invocation { permitted, input, dialogue, conditions, upload }).await?;
+    let (media_type, contents) = contents(reply, resource.binary).await?;
+    let media_type = resource.media_type.clone().or(media_type);
+    Ok(Some(vec![Resource { uri, media_type, contents }]))
+}
+
+/// The input in a URI: its variables, decoded and of the types that the operation wants. Everything that is wrong is told.
+fn input(values: &[(&str, &str)], schema: &Value) -> Result<Value, Failure> {
+    let (mut input, mut problems) = (Map::new(), Vec::new());
+    for (name, value) in values {
+        match coerce(&Texts { values: vec![value], encoding: Encoding::Path }, &schema["properties"][name]) {
+            Ok(value) => drop(input.insert((*name).to_owned(), value)),
+            Err(misfit) => {
+                let message = format!("{} (variable {name} of the URI)", misfit.message);
+                problems.push(InputProblem { parameter: Some((*name).to_owned()), message });
+            }
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(Value::Object(input)),
+        false => Err(Failure::InvalidInput(problems)),
+    }
+}
+
+/// What a reply holds, and its media type.
+async fn contents(reply: Reply, binary: bool) -> Result<(Option<String>, Contents), Failure> {
+    Ok(match reply {
+        Reply::Structured(json) => (Some("application/json".to_owned()), Contents::Text(json.text)),
+        Reply::Content(blocks) => match blocks.into_iter().next() {
+            None => (None, Contents::Text(String::new())),
+            Some(Content::Text(text)) => (Some("text/plain".to_owned()), Contents::Text(text)),
+            Some(Content::Image(blob) | Content::Audio(blob)) => (Some(blob.media_type), Contents::Binary(blob.data)),
+            Some(Content::Resource(Resource { media_type, contents: Contents::Binary(data), .. })) => {
+                (media_type, of_bytes(data, binary))
+            }
+            Some(Content::Resource(Resource { media_type, contents, .. })) => (media_type, contents),
+            Some(Content::Link(link)) => (Some("text/uri-list".to_owned()), Contents::Text(link.uri)),
+        },
+        Reply::Upstream(response) => {
+            let (parts, body) = response.into_parts();
+            if parts.status.is_client_error() || parts.status.is_server_error() {
+                return Err(refused(parts.status.as_u16(), body).await);
+            }
+            let data = read_all(body).await?;
+            (media_type(&parts.headers), of_bytes(data, binary))
+        }
+    })
+}
+
+/// Text, where bytes are, unless they are meant as bytes.
+fn of_bytes(data: Bytes, binary: bool) -> Contents {
+    match str::from_utf8(&data) {
+        Ok(text) if !binary => Contents::Text(text.to_owned()),
+        _ => Contents::Binary(data),
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok().map(str::to_owned)
+}
+
+async fn refused(status: u16, body: Body) -> Failure {
+    let said = beginning(body, MAX_ERROR).await.unwrap_or_default();
+    let end = said.len().min(MAX_ERROR);
+    Failure::Upstream { status, message: String::from_utf8_lossy(&said[..end]).into_owned() }
+}
+
+async fn read_all(body: Body) -> Result<Bytes, Failure> {
+    let read = beginning(body, MAX_RESOURCE).await?;
+    match read.len() > MAX_RESOURCE {
+        true => {
+            Err(Failure::Unavailable(format!("its answer has more than {MAX_RESOURCE} bytes, too many for a resource")))
+        }
+        false => Ok(read),
+    }
+}
+
+/// The body, or what came until it had more than this.
+async fn beginning(mut body: Body, most: usize) -> Result<Bytes, Failure> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            read.extend_from_slice(&data);
+        }
+        if read.len() > most {
+            break;
+        }
+    }
+    Ok(read.freeze())
+}
+
+/// A prompt with its words; `None` if there is no such prompt.
+///
+/// # Errors
+/// [`Failure::InvalidInput`] for arguments that it doesn't have.
+pub(super) fn fill_in(
+    facts: &Facts,
+    prompt: &Prompt,
+    arguments: &[FilledIn],
+) -> Result<Option<PromptMessages>, Failure> {
+    let unknown = arguments.iter().filter(|it| prompt.parameters.iter().all(|parameter| parameter.name != it.name));
+    let problems: Vec<_> = unknown
+        .map(|it| InputProblem {
+            parameter: Some(it.name.clone()),
+            message: "is no argument of this prompt".to_owned(),
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Failure::InvalidInput(problems));
+    }
+    let written = facts.prompts.iter().find(|written| written.prompt.name == prompt.name);
+    Ok(written.map(|written| written.fill_in(arguments)))
+}
