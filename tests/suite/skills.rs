@@ -91,7 +91,7 @@ async fn skills_are_served_over_rest() {
     ]});
     assert_eq!(contents, expected);
     let file = host.get("/one/skills/review/contents/scripts/how.md").await;
-    assert_eq!((file.status.as_u16(), file.header("content-type"), file.text()), (200, "text/markdown", "So.\n"));
+    assert_eq!((file.status, file.header("content-type"), file.text()), (200, "text/markdown", "So.\n"));
     let made = host.get("/one/skills/plain/contents/SKILL.md").await;
     assert_eq!(made.text(), "---\nname: \"plain\"\ndescription: \"Told here alone.\"\nuser-invocable: false\n---\n");
     host.get("/one/skills/review/contents/none.md").await.problem(404, "no-such-route");
@@ -133,9 +133,9 @@ async fn the_files_of_a_skill_are_resources() {
     assert_eq!(read["contents"][0]["text"], MAIN);
     host.changed_by(|plugins| fs::write(plugins.join("skills/review/SKILL.md"), "Anew.").expect("written")).await;
     let served = async |plugin: &str| {
-        let read =
-            host.mcp_at(&format!("/mcp/{plugin}")).request("resources/read", json!({"uri": "skill://review/SKILL.md"}));
-        read.await["contents"][0]["text"].clone()
+        let client = host.mcp_at(&format!("/mcp/{plugin}"));
+        let read = client.request("resources/read", json!({"uri": "skill://review/SKILL.md"})).await;
+        read["contents"][0]["text"].clone()
     };
     let both = async || [served("one").await, served("two").await].iter().all(|text| text == "Anew.");
     crate::harness::within_patience("both are loaded anew", async { while !both().await {} }).await;

@@ -178,7 +178,8 @@ impl Mcp {
     /// A request with all that the version demands: `_meta` in the body, and the headers that repeat parts of it.
     fn modern(&self, method: &str, mut params: Value) -> (Vec<(&'static str, String)>, Value) {
         let mut headers = vec![("mcp-protocol-version", MODERN.to_owned()), ("mcp-method", method.to_owned())];
-        headers.extend(params["name"].as_str().map(|name| ("mcp-name", name.to_owned())));
+        let name = params["name"].as_str().or(params["uri"].as_str());
+        headers.extend(name.map(|name| ("mcp-name", name.to_owned())));
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
             "io.modelcontextprotocol/clientCapabilities": self.capabilities,
