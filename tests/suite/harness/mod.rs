@@ -25,7 +25,7 @@ pub use self::{
     host::{Rest, Setup, TestHost},
     issuer::Issuer,
     log::Log,
-    mcp::{Mcp, Session},
+    mcp::{Mcp, Session, ToolResult},
     upstream::{Seen, Upstream, json_answer},
     waist::{Waist, able, answered},
 };

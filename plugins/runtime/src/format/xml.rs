@@ -68,6 +68,7 @@ pub fn read(text: &str) -> Result<Json, String> {
             let (name, value) = (element.name.clone(), element.into_json());
             match open.last_mut() {
                 Some(parent) => add(&mut parent.members, name, value),
+                None if root.is_some() => return Err("it has two roots".to_owned()),
                 None => root = Some(value),
             }
         }
@@ -150,9 +151,19 @@ mod tests {
     fn what_is_not_well_formed_is_refused() {
         let deep = "<a>".repeat(MAX_DEPTH + 1);
         let bomb = "<!DOCTYPE a [<!ENTITY x 'xxxx'><!ENTITY y '&x;&x;'>]><a>&y;</a>";
-        for text in
-            ["", "text", "<a>", "<a></b>", "<a/><b></b>", "<a k=1/>", "<a k='1' k='2'/>", "<a>&x;</a>", &deep, bomb]
-        {
+        for text in [
+            "",
+            "text",
+            "<a>",
+            "<a></b>",
+            "<a/><b></b>",
+            "<a/><b/>",
+            "<a k=1/>",
+            "<a k='1' k='2'/>",
+            "<a>&x;</a>",
+            &deep,
+            bomb,
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }
