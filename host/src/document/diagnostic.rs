@@ -113,6 +113,18 @@ pub enum Code {
     LongName,
     /// Names that differ in case alone.
     SimilarNames,
+    /// Pages that can't follow each other as it is said.
+    Pagination,
+    /// All pages are asked for of what has none.
+    NoPages,
+    /// A parameter is given a value that leads from page to page.
+    FilledParameter,
+    /// It is said how pages follow each other, and nobody asks for them.
+    UnusedPagination,
+    /// A CSS selector that can't be followed.
+    Selector,
+    /// What is said of answers and published nowhere.
+    Unpublished,
 }
 
 impl Code {
@@ -155,6 +167,12 @@ impl Code {
             Self::LongName => "AL065",
             Self::SimilarNames => "AL066",
             Self::StepCycle => "AL070",
+            Self::Pagination => "AL090",
+            Self::NoPages => "AL091",
+            Self::FilledParameter => "AL092",
+            Self::UnusedPagination => "AL093",
+            Self::Selector => "AL094",
+            Self::Unpublished => "AL095",
         }
     }
 
@@ -169,6 +187,7 @@ impl Code {
                 | Self::NoDescription
                 | Self::LongName
                 | Self::SimilarNames
+                | Self::UnusedPagination
         )
     }
 }

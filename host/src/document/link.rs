@@ -5,6 +5,7 @@
 mod answer;
 mod bind;
 mod flow;
+mod pages;
 mod subject;
 mod weight;
 
@@ -32,8 +33,8 @@ pub struct Offer<'a> {
     pub subject: Subject<'a>,
     /// What is called, in the order of the document.
     pub calls: Vec<Called<'a>>,
-    /// The call whose answer is the result as it comes; `None` if the result is made of several.
-    pub answered_by: Option<&'a Consumed>,
+    /// The schema of what is the result as it comes, if that is known; `None` if the result is made of it or of several answers.
+    pub answer_schema: Option<Cow<'a, Json>>,
     /// What the caller gives.
     pub inputs: Inputs,
     /// What carries it out.
@@ -95,20 +96,26 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         None => outputs.shape.clone().with_values(&|value| bindings.apply(value)),
     });
     let calls: Vec<Called> = fed.iter().map(|fed| fed.called).collect();
-    let (action, answered_by) = match (subject.action, fed.as_slice()) {
+    answer::check_bytes(&subject, &calls, report)?;
+    let schema_of = |consumed: &'a Consumed| consumed.output_schema.as_ref().map(Cow::Borrowed);
+    let (action, answer_schema) = match (subject.action, fed.as_slice()) {
         (model::Action::Flow(flow), fed) => {
             let flow = flow::make(flow, fed, &bindings, shape, report)?;
             let answered_by = flow.answered_by.map(|call| calls[call].consumed);
-            (Action::Flow(flow.plan), answered_by)
+            (Action::Flow(flow.plan), answered_by.and_then(schema_of))
+        }
+        (_, [only @ Fed { call: model::Call { paginate: Some(asked), .. }, .. }]) => {
+            let schema = pages::schema(only.called.consumed, asked);
+            (Action::Pages(Box::new(pages::make(only, asked, shape)?)), Some(Cow::Owned(schema)))
         }
         (_, [only]) => {
             let consumed = only.called.consumed;
             let answer = answer::make(&subject, consumed, shape, report)?;
-            (Action::Call(Box::new(Call { request: only.request()?, answer })), Some(consumed))
+            (Action::Call(Box::new(Call { request: only.request()?, answer })), schema_of(consumed))
         }
         _ => (Action::Made(shape?), None),
     };
-    Some(Offer { subject, calls, answered_by, inputs, action })
+    Some(Offer { subject, calls, answer_schema, inputs, action })
 }
 
 /// What the calls, lookups, mappings and outputs take of the inputs; the exposure's own outputs take theirs from its caller.
@@ -145,6 +152,7 @@ fn feed<'a>(call: &'a model::Call, subject: &Subject, document: &'a Document, re
         With::SameNames => feed_same_names(call, subject, consumed),
         With::Unreadable => return None,
     };
+    let feeds = pages::fill(feeds, call, consumed, report)?;
     Some(Fed { call, called, feeds: with_constants(body::with_variables(feeds, consumed), consumed) })
 }
 

@@ -1,12 +1,14 @@
 //! What a capability document means, ready to be carried out: the meaning of `wit/plan.wit` inside the host.
 
 mod flow;
+mod pages;
 mod shape;
 
 use serde_json::Value as Json;
 
 pub use self::{
     flow::{Flow, Keep, Lookup, Outcome, Part, Step, Task},
+    pages::{Beyond, Bound, Counted, CountedBy, NextToken, PageOrder, Pages},
     shape::{Form, Gather, Origin, Shape},
 };
 use crate::contract::Description;
@@ -29,6 +31,8 @@ pub enum Action {
     Made(Shape),
     /// Several steps on the way to one result.
     Flow(Flow),
+    /// One request for each page of a list, all of whose items are the result.
+    Pages(Box<Pages>),
 }
 
 /// A request and what becomes of its answer.
@@ -66,6 +70,22 @@ pub enum RawFormat {
     Markdown(Option<String>),
     /// Text: a JSON string.
     Text,
+    /// HTML: its tables. Of them those that one of these selectors matches, or that are in what it matches; all, if there is none.
+    Html(Vec<Selector>),
+}
+
+/// The parts of a selector: the last one matches the element, those before it elements around it.
+pub type Selector = Vec<ElementSelector>;
+
+/// What an element has to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ElementSelector {
+    /// Its name, in small letters.
+    pub tag: Option<String>,
+    /// Its `id`.
+    pub id: Option<String>,
+    /// Its classes, and perhaps others.
+    pub classes: Vec<String>,
 }
 
 /// What is said about bytes.
@@ -78,14 +98,16 @@ pub struct Binary {
 }
 
 impl Plan {
-    /// Whether it needs one of the formats that only the larger runtime knows.
+    /// Whether it needs something that only the larger runtime knows: one of its formats, or how to turn pages.
     pub fn needs_formats(&self) -> bool {
-        let is_large = |format: &RawFormat| matches!(format, RawFormat::Yaml | RawFormat::Markdown(_));
+        let is_large =
+            |format: &RawFormat| matches!(format, RawFormat::Yaml | RawFormat::Markdown(_) | RawFormat::Html(_));
         let is_read = |step: &Step| matches!(&step.task, Task::Ask(_, Keep::Value(format, _)) if is_large(format));
         self.actions.iter().any(|action| match action {
             Action::Call(call) => matches!(&call.answer, Answer::Shaped(format, _) if is_large(format)),
             Action::Made(_) => false,
             Action::Flow(flow) => flow.steps.iter().any(is_read),
+            Action::Pages(_) => true,
         })
     }
 }

@@ -16,10 +16,13 @@ mod format;
 mod forward;
 mod json_path;
 mod output;
+mod pages;
 mod parameter;
 mod path;
+mod responses;
 mod schema;
 mod secret;
+mod selector;
 mod shape;
 
 pub(crate) use authentication::may_send_header;

@@ -11,9 +11,11 @@ mod inputs;
 mod lints;
 mod migrate;
 mod operations;
+mod pages;
 mod reading;
 mod references;
 mod request;
+mod responses;
 mod schema;
 mod shapes;
 

@@ -1,5 +1,5 @@
 //! The guest that carries out a compiled capability document: it answers `describe` from its plan, and turns a call's input into
-//! one upstream request whose answer it hands on or shapes, or into the steps of a flow.
+//! one upstream request whose answer it hands on or shapes, into the steps of a flow, or into one request for each page of a list.
 //!
 //! It doesn't know documents: the compiler in the host has resolved every name. It never sees a credential, and an answer that is
 //! handed on is streamed by the host.
@@ -11,6 +11,8 @@ pub mod encode;
 pub mod flow;
 pub mod format;
 pub mod input;
+#[cfg(feature = "formats")]
+pub mod pages;
 pub mod path;
 pub mod request;
 pub mod shape;
@@ -24,6 +26,8 @@ use answer::Answer;
 use bindings::airlock::capability::plan::{self, Plan};
 use flow::Flow;
 use input::Input;
+#[cfg(feature = "formats")]
+use pages::Pages;
 use shape::Shape;
 
 thread_local! {
@@ -43,6 +47,8 @@ enum Action {
     Call(Box<plan::Request>, Answer),
     Made(Shape),
     Flow(Flow),
+    #[cfg(feature = "formats")]
+    Pages(Box<Pages>),
 }
 
 /// The guest.
@@ -93,6 +99,10 @@ fn prepare(action: plan::Action) -> Result<Action, String> {
         plan::Action::Call(call) => Action::Call(Box::new(call.request), Answer::compile(call.answer)?),
         plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),
         plan::Action::Flow(flow) => Action::Flow(Flow::compile(flow)?),
+        #[cfg(feature = "formats")]
+        plan::Action::Pages(pages) => Action::Pages(Box::new(Pages::compile(pages)?)),
+        #[cfg(not(feature = "formats"))]
+        plan::Action::Pages(_) => return Err("this runtime was built without pages".to_owned()),
     })
 }
 
@@ -101,6 +111,8 @@ fn carry_out(action: &Action, input: Input<'_>) -> Result<Reply, Failure> {
         Action::Call(request, answer) => answer.reply(request::build(request, &input)?.send()?, &input),
         Action::Made(shape) => Ok(Reply::Structured(shape.apply(&Json::Object(serde_json::Map::new()), &input))),
         Action::Flow(flow) => flow.carry_out(input),
+        #[cfg(feature = "formats")]
+        Action::Pages(pages) => pages.carry_out(&input),
     }
 }
 

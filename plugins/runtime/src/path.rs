@@ -5,16 +5,39 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
-/// What a path leads to: a value, or the list of them where it can lead to several. `None` where it leads nowhere.
+/// A path that has been read.
+#[derive(Debug)]
+pub struct Path {
+    read: JsonPath,
+    is_singular: bool,
+}
+
+impl Path {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// It can't be read, which the compiler doesn't let happen.
+    pub fn read(path: &str) -> Result<Self, String> {
+        let read = JsonPath::parse(path).map_err(|e| format!("{path}: {e}"))?;
+        Ok(Self { read, is_singular: is_singular(path) })
+    }
+
+    /// What it leads to: a value, or the list of them where it can lead to several. `None` where it leads nowhere.
+    pub fn find<'v>(&self, value: &'v Json) -> Option<Cow<'v, Json>> {
+        let found = self.read.query(value).all();
+        match self.is_singular {
+            true => found.first().map(|value| Cow::Borrowed(*value)),
+            false => Some(Cow::Owned(found.into_iter().cloned().collect())),
+        }
+    }
+}
+
+/// What a path leads to that is read for this alone.
 pub fn find<'v>(path: &str, value: &'v Json) -> Option<Cow<'v, Json>> {
     if path == "$" {
         return Some(Cow::Borrowed(value));
     }
-    let found = JsonPath::parse(path).ok()?.query(value).all();
-    match is_singular(path) {
-        true => found.first().map(|value| Cow::Borrowed(*value)),
-        false => Some(Cow::Owned(found.into_iter().cloned().collect())),
-    }
+    Path::read(path).ok()?.find(value)
 }
 
 /// Whether a path can lead to one place only: names and numbers, one after the other.

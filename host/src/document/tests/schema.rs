@@ -13,9 +13,12 @@ const SOURCES: &str = concat!(
     include_str!("../read/authentication.rs"),
     include_str!("../read/consumes.rs"),
     include_str!("../read/exposes.rs"),
+    include_str!("../read/format.rs"),
     include_str!("../read/output.rs"),
+    include_str!("../read/pages.rs"),
     include_str!("../read/parameter.rs"),
     include_str!("../read/path.rs"),
+    include_str!("../read/responses.rs"),
     include_str!("../read/schema.rs"),
     include_str!("../read/secret.rs"),
 );
