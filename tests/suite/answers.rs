@@ -8,13 +8,18 @@ use serde_json::{Value, json};
 use crate::harness::{Seen, Setup, TestHost, Upstream, json_answer};
 
 /// The path of each resource, what its upstream has, and as which media type.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("/json", "application/json", r#"{"data": [{"id": 7, "name": "Ada", "on": "true"}, {"id": 8}], "n": 1.50}"#),
     ("/xml", "application/xml", "<r><user id='7'><name>A&amp;B</name></user></r>"),
     ("/csv", "text/csv", "id,name\n7,\"x, y\"\n8,z\n"),
     ("/psv", "text/plain", "id|name\n7|x\n"),
     ("/yaml", "application/yaml", "a: [1, x]\nb: {c: true}\n"),
     ("/markdown", "text/markdown", "# One\ntext\n## Two\n| a |\n|---|\n| 1 |\n"),
+    (
+        "/html",
+        "text/html",
+        "<p>open<table><tr><th>a</table><div id=x><table class=t><tr><th>id<th>name<tr><td>7<td>A&amp;B<tr><td>8</table>",
+    ),
     ("/text", "text/plain", "plain \"text\""),
     ("/picture", "application/octet-stream", "not really a picture"),
     ("/wrong", "application/json", "<html>"),
@@ -107,6 +112,8 @@ async fn raw_formats_become_json() {
             "tables": [[{"a": "1"}]],
             "sections": [{"heading": "Two", "level": 2, "content": ""}],
         })),
+        ("html", ", outputRawFormat: html", "", json!({"tables": [[], [{"id": "7", "name": "A&B"}, {"id": "8"}]]})),
+        ("html-chosen", ", outputRawFormat: html, outputSchema: '#x table.t'", ", outputParameters: [{type: array, mapping: '$.tables[0]', items: {type: object, properties: {id: {type: integer}}}}]", json!([{"id": 7}, {"id": 8}])),
         ("text", ", outputRawFormat: text", ", outputParameters: [{type: object, properties: {said: {type: string, mapping: $}}}]", json!({"said": "plain \"text\""})),
     ])
     .await;

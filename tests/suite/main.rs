@@ -36,6 +36,7 @@ mod long_results;
 mod neighbour;
 mod openapi;
 mod originals;
+mod pages;
 mod providers;
 mod rest_contract;
 mod sandbox;

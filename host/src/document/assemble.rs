@@ -181,12 +181,12 @@ impl<'a> Group<'a> {
 }
 
 /// The schema as stated where the result is exposed; else that of what is made; else that of the answer, which is the result then.
-fn output_schema<'a>(offer: &Offer<'a>) -> Option<&'a Json> {
+fn output_schema<'o>(offer: &'o Offer<'_>) -> Option<&'o Json> {
     let outputs = offer.subject.outputs();
     let derived = match outputs {
         // A schema that says nothing promises nothing.
         Some(outputs) => Some(&outputs.schema).filter(|schema| schema.as_object().is_some_and(|it| !it.is_empty())),
-        None => offer.answered_by.and_then(|answer| answer.output_schema.as_ref()),
+        None => offer.answer_schema.as_deref(),
     };
     offer.subject.output_schema().or(derived)
 }

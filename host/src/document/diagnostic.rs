@@ -123,6 +123,18 @@ pub enum Code {
     DoubtfulPromise,
     /// What the host does for all plugins, and not as a document says.
     HostControl,
+    /// Pages that can't follow each other as it is said.
+    Pagination,
+    /// All pages are asked for of what has none.
+    NoPages,
+    /// A parameter is given a value that leads from page to page.
+    FilledParameter,
+    /// It is said how pages follow each other, and nobody asks for them.
+    UnusedPagination,
+    /// A CSS selector that can't be followed.
+    Selector,
+    /// What is said of answers and published nowhere.
+    Unpublished,
 }
 
 impl Code {
@@ -169,6 +181,12 @@ impl Code {
             Self::Location => "AL080",
             Self::ResourceUri => "AL081",
             Self::PromptVariable => "AL082",
+            Self::Pagination => "AL090",
+            Self::NoPages => "AL091",
+            Self::FilledParameter => "AL092",
+            Self::UnusedPagination => "AL093",
+            Self::Selector => "AL094",
+            Self::Unpublished => "AL095",
             Self::HostControl => "AL100",
         }
     }
@@ -185,6 +203,7 @@ impl Code {
                 | Self::LongName
                 | Self::SimilarNames
                 | Self::DoubtfulPromise
+                | Self::UnusedPagination
         )
     }
 }

@@ -318,6 +318,48 @@ pub const PAGES: &[Page] = &[
         "Declare it under `arguments`, or correct its name.",
     ),
     page!(
+        "AL090",
+        "pages that can't follow each other like this",
+        "`pagination` says how one page of a list leads to the next, so that a call can ask for all of them. It needs a GET, whose answer can \
+         be read, and fills parameters of the query that the operation declares; this operation has no such parameter, or isn't of that kind.",
+        "Name a parameter with `in: query` under `parameter`, and declare it under `inputParameters`. Where pages have the address of the \
+         next one, `type: link` needs none.",
+    ),
+    page!(
+        "AL091",
+        "all pages are asked for of something that has none",
+        "`paginate` beside a `call` asks for all pages of a list. How they follow each other is said where the operation is consumed, and \
+         nothing is said there, or nothing is called at all.",
+        "Add `pagination` to the consumed operation, or remove `paginate`.",
+    ),
+    page!(
+        "AL092",
+        "a parameter that leads from page to page gets another value",
+        "With `paginate` the parameters that `pagination` names are filled request by request, and so are no inputs. A value under `with` \
+         would ask for the same page again and again.",
+        "Remove the line under `with`; expose the operation once more without `paginate` for callers who want single pages.",
+    ),
+    page!(
+        "AL093",
+        "it is said how pages follow each other, and nobody asks for them",
+        "The consumed operation has `pagination`, and no `call` of it says `paginate`, so callers get one page and have to turn pages themselves.",
+        "Add `paginate: {maxItems: 500}` where the operation is exposed, or remove `pagination`.",
+    ),
+    page!(
+        "AL094",
+        "a CSS selector that can't be followed",
+        "Beside `outputRawFormat: html`, `outputSchema` chooses tables by a selector. Names of elements, `#id` and `.class` are understood, \
+         one inside of another, and several with commas between them; nothing else of CSS is.",
+        "Choose by a name, an id or a class of the table, or of something around it. Without a selector all tables are read.",
+    ),
+    page!(
+        "AL095",
+        "what is said of an answer is published nowhere",
+        "`responses`, `responseBinary` and `outputMediaType` describe answers. Airlock publishes the schema of a JSON result and the media type \
+         of bytes; statuses, other media types and what errors look like are the upstream's, and come as they are.",
+        "Remove it, or keep it for other readers of the document: it changes nothing.",
+    ),
+    page!(
         "AL100",
         "the host does this for all that it serves",
         "An expose of type `control` asks for endpoints about health and metrics. A host has one listener for them, `listen.control` of \

@@ -5,6 +5,7 @@
 mod answer;
 mod bind;
 mod flow;
+mod pages;
 mod subject;
 mod weight;
 
@@ -34,8 +35,8 @@ pub struct Offer<'a> {
     pub subject: Subject<'a>,
     /// What is called, in the order of the document.
     pub calls: Vec<Called<'a>>,
-    /// The call whose answer is the result as it comes; `None` if the result is made of several.
-    pub answered_by: Option<&'a Consumed>,
+    /// The schema of what is the result as it comes, if that is known; `None` if the result is made of it or of several answers.
+    pub answer_schema: Option<Cow<'a, Json>>,
     /// What the caller gives.
     pub inputs: Inputs,
     /// What carries it out.
@@ -97,12 +98,16 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         None => outputs.shape.clone().with_values(&|value| bindings.apply(value)),
     });
     let calls: Vec<Called> = fed.iter().map(|fed| fed.called).collect();
+    answer::check_bytes(&subject, &calls, report)?;
     let (action, answered_by) = match (subject.action, fed.as_slice()) {
         (model::Action::Constant(resource), _) => (Action::Constant(resource.value.clone()), None),
         (model::Action::Flow(flow), fed) => {
             let flow = flow::make(flow, fed, &bindings, shape, report)?;
             let answered_by = flow.answered_by.map(|call| calls[call].consumed);
             (Action::Flow(flow.plan), answered_by)
+        }
+        (_, [only @ Fed { call: model::Call { paginate: Some(asked), .. }, .. }]) => {
+            (Action::Pages(Box::new(pages::make(only, asked, shape)?)), Some(only.called.consumed))
         }
         (_, [only]) => {
             let consumed = only.called.consumed;
@@ -115,7 +120,13 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     if let Surface::Resource(readable) = &exposure.surface {
         check_bytes(readable, exposure, answered_by, report);
     }
-    Some(Offer { subject, calls, answered_by, inputs, action })
+    let answer_schema = match fed.as_slice() {
+        [Fed { call: model::Call { paginate: Some(asked), .. }, called, .. }] => {
+            Some(Cow::Owned(pages::schema(called.consumed, asked)))
+        }
+        _ => answered_by.and_then(|consumed| consumed.output_schema.as_ref()).map(Cow::Borrowed),
+    };
+    Some(Offer { subject, calls, answer_schema, inputs, action })
 }
 
 /// What is read as bytes has to come as bytes: of anything else, bytes are only made by writing it down.
@@ -163,6 +174,7 @@ fn feed<'a>(call: &'a model::Call, subject: &Subject, document: &'a Document, re
         With::SameNames => feed_same_names(call, subject, consumed),
         With::Unreadable => return None,
     };
+    let feeds = pages::fill(feeds, call, consumed, report)?;
     Some(Fed { call, called, feeds: with_constants(body::with_variables(feeds, consumed), consumed) })
 }
 

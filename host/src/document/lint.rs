@@ -31,6 +31,11 @@ fn lint_consumed(operation: &Consumed, report: &Report) {
             .hint("expose it, or remove it");
         return;
     }
+    if let Some(said) = operation.pagination.as_ref().filter(|it| !report.is_used(&it.at)) {
+        report
+            .lint(Code::UnusedPagination, &said.at, format!("nobody asks for all pages of the operation: {name}"))
+            .hint("say `paginate: {maxItems: …}` beside a `call` of it, or remove it");
+    }
     let unfed = operation.parameters.iter().filter(|it| it.constant.is_none() && !it.is_required());
     for parameter in unfed.filter(|it| !report.is_used(&it.name.at)) {
         let Placed { at, value: name } = &parameter.name;
@@ -43,7 +48,7 @@ fn lint_consumed(operation: &Consumed, report: &Report) {
 fn lint_offer(offer: &Offer, report: &Report) {
     let exposure = offer.subject.exposure;
     // Of a call it is known here what becomes of its inputs.
-    if matches!(offer.action, Action::Call(_)) {
+    if matches!(offer.action, Action::Call(_) | Action::Pages(_)) {
         let inputs = exposure.inputs.iter().flatten();
         for Placed { at, value: name } in inputs.map(|it| &it.name).filter(|name| !report.is_used(&name.at)) {
             report

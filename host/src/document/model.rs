@@ -3,6 +3,7 @@
 //! Reading goes on after an error with what it has, so a part may be incomplete; then the report holds an error.
 
 mod flow;
+mod pages;
 
 use serde_json::{Map, Value as Json};
 
@@ -13,6 +14,7 @@ use super::uri::{BaseUri, PathTemplate};
 use crate::contract::{Audience, Credential, Freshness, Location, Resource, UriTemplate, WrittenPrompt};
 
 pub use flow::{Flow, Lookup, Mapping, Reference, Semantics, SharedFlow, Step, Task};
+pub use pages::{Paginate, Pagination};
 
 /// A whole document.
 #[derive(Debug)]
@@ -101,6 +103,8 @@ pub struct Consumed {
     pub seen: Option<Shape>,
     /// What the host adds to its requests, where that isn't what it adds to those of the API.
     pub credentials: Option<Vec<Credential>>,
+    /// How its pages follow each other, if that is said, and where; `None` inside after an error.
+    pub pagination: Option<Placed<Option<Pagination>>>,
 }
 
 /// What the answer of a consumed operation is.
@@ -152,6 +156,8 @@ pub struct Exposure {
     pub output_schema: Option<Json>,
     /// The most bytes that it hands on of something binary.
     pub max_binary: Option<u64>,
+    /// That its result is bytes, if that is said, and of which media type.
+    pub bytes: Option<Placed<Option<String>>>,
 }
 
 /// What a result is made of.
@@ -187,6 +193,8 @@ pub struct Call {
     pub operation: Placed<String>,
     /// What each of its parameters gets.
     pub with: With,
+    /// That all its pages are asked for.
+    pub paginate: Option<Paginate>,
 }
 
 /// How an exposure is reached.

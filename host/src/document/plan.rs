@@ -2,13 +2,17 @@
 
 mod flow;
 mod needs;
+mod pages;
 mod shape;
 
 use serde_json::Value as Json;
 
+pub use super::jsonpath::is_singular;
+
 pub use self::{
     flow::{Flow, Keep, Lookup, Outcome, Part, Step, Task},
     needs::Needs,
+    pages::{Beyond, Bound, Counted, CountedBy, NextToken, PageOrder, Pages},
     shape::{Form, Gather, Origin, Shape},
 };
 use crate::contract::{Description, Facts, Resource};
@@ -35,6 +39,8 @@ pub enum Action {
     Flow(Flow),
     /// Nothing is done: the result never changes.
     Constant(Resource),
+    /// One request for each page of a list, all of whose items are the result.
+    Pages(Box<Pages>),
 }
 
 /// A request and what becomes of its answer.
@@ -72,6 +78,22 @@ pub enum RawFormat {
     Markdown(Option<String>),
     /// Text: a JSON string.
     Text,
+    /// HTML: its tables. Of them those that one of these selectors matches, or that are in what it matches; all, if there is none.
+    Html(Vec<Selector>),
+}
+
+/// The parts of a selector: the last one matches the element, those before it elements around it.
+pub type Selector = Vec<ElementSelector>;
+
+/// What an element has to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ElementSelector {
+    /// Its name, in small letters.
+    pub tag: Option<String>,
+    /// Its `id`.
+    pub id: Option<String>,
+    /// Its classes, and perhaps others.
+    pub classes: Vec<String>,
 }
 
 /// What is said about bytes.

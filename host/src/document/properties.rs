@@ -56,6 +56,7 @@ fn requests(action: &Action) -> Vec<&Request> {
     match action {
         Action::Call(call) => vec![&call.request],
         Action::Made(_) | Action::Constant(_) => Vec::new(),
+        Action::Pages(pages) => vec![&pages.request],
         Action::Flow(flow) => {
             let asked = flow.steps.iter().filter_map(|step| match &step.task {
                 Task::Ask(request, _) => Some(&**request),

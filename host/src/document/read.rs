@@ -20,12 +20,15 @@ mod freshness;
 mod json_path;
 mod oauth2;
 mod output;
+mod pages;
 mod parameter;
 mod path;
 mod prompts;
 mod resources;
+mod responses;
 mod schema;
 mod secret;
+mod selector;
 mod shape;
 mod skills;
 

@@ -21,7 +21,7 @@ pub fn needed_grant(plugin: &str, upstreams: &[Upstream], origins: &Origins) -> 
     }
     let destinations = destinations(upstreams);
     let mut lines = vec![hosts(&[], destinations.iter().cloned())];
-    lines.extend(destinations.iter().filter(|it| is_placeholder(it)).map(|it| lead(it)));
+    lines.extend(destinations.iter().filter(|it| is_placeholder(it)).map(lead));
     lines.append(&mut secrets);
     section(plugin, &lines)
 }

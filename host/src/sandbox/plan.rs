@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 mod flow;
+mod pages;
 
 use super::{
     bindings::{plan as wit_plan, types as wit},
@@ -27,6 +28,7 @@ fn action(it: &plan::Action) -> wit_plan::Action {
         plan::Action::Made(it) => wit_plan::Action::Made(shape(it)),
         plan::Action::Flow(it) => wit_plan::Action::Flow(flow::flow(it)),
         plan::Action::Constant(it) => wit_plan::Action::Constant(convert::wit_resource(it)),
+        plan::Action::Pages(it) => wit_plan::Action::Pages(pages::pages(it)),
     }
 }
 
@@ -56,6 +58,15 @@ fn raw_format(it: &plan::RawFormat) -> wit_plan::RawFormat {
         plan::RawFormat::Yaml => wit_plan::RawFormat::Yaml,
         plan::RawFormat::Markdown(heading) => wit_plan::RawFormat::Markdown(heading.clone()),
         plan::RawFormat::Text => wit_plan::RawFormat::Text,
+        plan::RawFormat::Html(selectors) => {
+            let part = |it: &plan::ElementSelector| wit_plan::ElementSelector {
+                tag: it.tag.clone(),
+                id: it.id.clone(),
+                classes: it.classes.clone(),
+            };
+            let selector = |it: &plan::Selector| it.iter().map(part).collect();
+            wit_plan::RawFormat::Html(selectors.iter().map(selector).collect())
+        }
     }
 }
 

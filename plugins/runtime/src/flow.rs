@@ -150,7 +150,7 @@ impl<'f> Run<'f> {
             return Err(internal("a step that sends nothing has an answer"));
         };
         let number = pending.number();
-        let in_request = |failure| in_request(step, number, failure);
+        let in_request = |failure| in_request(purpose(step), number, failure);
         let response = pending.wait().and_then(Response::success).map_err(in_request)?;
         // A redirect that wasn't followed is nothing done.
         if !matches!(keep, Keep::Answer) && response.status() >= 300 {
@@ -210,14 +210,14 @@ fn in_step(step: &Step, failure: Failure) -> Failure {
     }
 }
 
-/// The same for one of its request.
-fn in_request(step: &Step, number: u32, failure: Failure) -> Failure {
+/// Names what a request was for that a failure belongs to.
+pub(crate) fn in_request(purpose: String, number: u32, failure: Failure) -> Failure {
     match failure {
         Failure::Upstream(UpstreamError { status, message }) => {
-            Failure::Upstream(UpstreamError { status, message: format!("{}: {message}", purpose(step)) })
+            Failure::Upstream(UpstreamError { status, message: format!("{purpose}: {message}") })
         }
         Failure::Unavailable(reason) | Failure::TimedOut(reason) | Failure::Denied(reason) => {
-            Failure::RequestFailed(RequestFailure { number, purpose: purpose(step), reason })
+            Failure::RequestFailed(RequestFailure { number, purpose, reason })
         }
         other => other,
     }

@@ -5,6 +5,8 @@
 
 mod delimited;
 #[cfg(feature = "formats")]
+mod html;
+#[cfg(feature = "formats")]
 mod markdown;
 mod xml;
 
@@ -30,8 +32,12 @@ pub fn read(format: &RawFormat, bytes: Vec<u8>) -> Result<Json, String> {
         RawFormat::Yaml => serde_saphyr::from_str(text).map_err(|e| format!("not YAML: {e}")),
         #[cfg(feature = "formats")]
         RawFormat::Markdown(heading) => markdown::read(text, heading.as_deref()),
+        #[cfg(feature = "formats")]
+        RawFormat::Html(selectors) => html::read(text, selectors),
         #[cfg(not(feature = "formats"))]
-        RawFormat::Yaml | RawFormat::Markdown(_) => Err("in a format that this runtime was built without".to_owned()),
+        RawFormat::Yaml | RawFormat::Markdown(_) | RawFormat::Html(_) => {
+            Err("in a format that this runtime was built without".to_owned())
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The guest that carries out a compiled capability document: it answers `describe` from its plan, and turns a call's input into
-//! one upstream request whose answer it hands on or shapes, or into the steps of a flow.
+//! one upstream request whose answer it hands on or shapes, into the steps of a flow, or into one request for each page of a list.
 //!
 //! It doesn't know documents: the compiler in the host has resolved every name. It never sees a credential, and an answer that is
 //! handed on is streamed by the host.
@@ -14,6 +14,8 @@ pub mod flow;
 pub mod format;
 pub mod input;
 #[cfg(feature = "results")]
+pub mod pages;
+#[cfg(feature = "results")]
 pub mod path;
 pub mod request;
 #[cfg(feature = "results")]
@@ -27,6 +29,8 @@ use bindings::airlock::capability::plan::{self, Facts, Plan};
 #[cfg(feature = "results")]
 use flow::Flow;
 use input::Input;
+#[cfg(feature = "results")]
+use pages::Pages;
 #[cfg(feature = "results")]
 use shape::Shape;
 
@@ -54,6 +58,8 @@ enum Action {
     Made(Shape),
     #[cfg(feature = "results")]
     Flow(Flow),
+    #[cfg(feature = "results")]
+    Pages(Box<Pages>),
     Constant(EmbeddedResource),
 }
 
@@ -104,8 +110,12 @@ fn prepare(action: plan::Action) -> Result<Action, String> {
         plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),
         #[cfg(feature = "results")]
         plan::Action::Flow(flow) => Action::Flow(Flow::compile(flow)?),
+        #[cfg(feature = "results")]
+        plan::Action::Pages(pages) => Action::Pages(Box::new(Pages::compile(pages)?)),
         #[cfg(not(feature = "results"))]
-        plan::Action::Made(_) | plan::Action::Flow(_) => return Err(HANDS_ON_ONLY.to_owned()),
+        plan::Action::Made(_) | plan::Action::Flow(_) | plan::Action::Pages(_) => {
+            return Err(HANDS_ON_ONLY.to_owned());
+        }
         plan::Action::Constant(contents) => Action::Constant(contents),
     })
 }
@@ -119,6 +129,8 @@ fn carry_out(action: &Action, input: Input<'_>) -> Result<Reply, Failure> {
         }
         #[cfg(feature = "results")]
         Action::Flow(flow) => flow.carry_out(input),
+        #[cfg(feature = "results")]
+        Action::Pages(pages) => pages.carry_out(&input),
         Action::Constant(contents) => Ok(Reply::Content(vec![Content::Resource(contents.clone())])),
     }
 }

@@ -11,35 +11,55 @@ use crate::bindings::airlock::capability::plan::{
     Ask, Body, Extent, JsonNode, PathPart, Request, Step, StepPart, Task, TemplatePart, TextPart, Value,
 };
 
-/// The paths of a flow, parsed.
+/// A path that has been parsed.
+#[derive(Debug)]
+pub struct Path {
+    parsed: JsonPath,
+    leads_to: Extent,
+}
+
+impl Path {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// It can't be parsed: the compiler has written something else than it promises.
+    pub fn read(path: &str, leads_to: Extent) -> Result<Self, String> {
+        let parsed = JsonPath::parse(path).map_err(|e| format!("{path}: {e}"))?;
+        Ok(Self { parsed, leads_to })
+    }
+
+    /// What it leads to: a value, or the list of them where there can be several. `None` where it leads nowhere.
+    pub fn find<'v>(&self, value: &'v Json) -> Option<Cow<'v, Json>> {
+        let found = self.parsed.query(value).all();
+        match self.leads_to {
+            Extent::One => found.first().map(|value| Cow::Borrowed(*value)),
+            Extent::Several => Some(Cow::Owned(found.into_iter().cloned().collect())),
+        }
+    }
+}
+
+/// The paths of a flow into what its steps have led to.
 #[derive(Debug, Default)]
-pub struct Paths(BTreeMap<String, JsonPath>);
+pub struct Paths(BTreeMap<String, Path>);
 
 impl Paths {
     /// Parses those of the steps, and of the values that the result is made of.
     ///
     /// # Errors
-    /// A path that can't be read: the compiler has written something else than it promises.
+    /// As [`Path::read`].
     pub fn of<'p>(steps: &'p [Step], result: impl IntoIterator<Item = &'p Value>) -> Result<Self, String> {
         let of_steps = steps.iter().flat_map(|step| match &step.task {
             Task::Ask(Ask { request, .. }) => values(request).into_iter().flat_map(parts).collect(),
             Task::Find(lookup) => [vec![&lookup.index], parts(&lookup.wanted)].concat(),
         });
-        let parsed = of_steps.chain(result.into_iter().flat_map(parts)).map(|StepPart { path, .. }| {
-            let parsed = JsonPath::parse(path).map_err(|e| format!("{path}: {e}"))?;
-            Ok((path.clone(), parsed))
-        });
+        let all = of_steps.chain(result.into_iter().flat_map(parts));
+        let parsed = all.map(|part| Ok((part.path.clone(), Path::read(&part.path, part.leads_to)?)));
         parsed.collect::<Result<_, String>>().map(Self)
     }
 
-    /// What a part is of the value that its step has led to: a value, or the list of them where there can be several. `None` where
-    /// the path leads nowhere.
+    /// What a part is of the value that its step has led to. As [`Path::find`].
     pub fn find<'v>(&self, part: &StepPart, value: &'v Json) -> Option<Cow<'v, Json>> {
-        let found = self.0.get(&part.path)?.query(value).all();
-        match part.leads_to {
-            Extent::One => found.first().map(|value| Cow::Borrowed(*value)),
-            Extent::Several => Some(Cow::Owned(found.into_iter().cloned().collect())),
-        }
+        self.0.get(&part.path)?.find(value)
     }
 }
 

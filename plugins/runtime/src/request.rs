@@ -46,7 +46,11 @@ pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure
     })
 }
 
-fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
+/// The address that it goes to.
+///
+/// # Errors
+/// As [`build`], of path values.
+pub fn url(plan: &Request, input: &Input<'_>) -> Result<String, Failure> {
     let mut url = format!("{}://{}", plan.scheme, plan.authority);
     for part in &plan.path {
         match part {

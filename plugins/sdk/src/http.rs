@@ -275,6 +275,12 @@ impl Response {
         String::from_utf8(value).ok()
     }
 
+    /// All values of a header field that are text, in their order.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        let values = self.0.headers().get(name).into_iter();
+        values.filter_map(|value| String::from_utf8(value).ok()).collect()
+    }
+
     /// Hands the answer on as it is: the host streams the body to the caller.
     pub fn hand_on(self) -> Reply {
         Reply::Upstream(self.0)

@@ -120,7 +120,7 @@ pub fn multipart(content_type: &str, body: &str) -> Option<Vec<Part>> {
     parts.truncate(parts.strip_suffix(&format!("\r\n--{boundary}--\r\n"))?.len());
     let between = format!("\r\n--{boundary}\r\n");
     let mut parts = parts.split(&between);
-    (parts.next()? == "").then_some(())?;
+    parts.next()?.is_empty().then_some(())?;
     parts.map(part).collect()
 }
 

@@ -315,7 +315,8 @@ mod tests {
             let changing: Vec<bool> = (0..needs.len()).map(|step| changing.contains(&step)).collect();
             sort(&needs.iter().map(|it| it.iter().copied().collect()).collect::<Vec<_>>(), &changing)
         };
-        let table: [(&[&[usize]], &[usize], Result<Vec<usize>, Vec<usize>>); 13] = [
+        type Case<'a> = (&'a [&'a [usize]], &'a [usize], Result<Vec<usize>, Vec<usize>>);
+        let table: [Case; 13] = [
             (&[&[], &[], &[]], &[1], Ok(vec![0, 1, 2])),
             (&[&[1], &[]], &[], Ok(vec![1, 0])),
             // What is needed comes first, and nothing else with it.

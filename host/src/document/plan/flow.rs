@@ -1,7 +1,6 @@
 //! Flows, ready to be carried out.
 
 use super::{RawFormat, Request, Shape, Value};
-use crate::document::jsonpath;
 
 /// Several steps on the way to one result.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,13 +62,6 @@ pub struct Part {
     pub step: usize,
     /// A JSONPath into its result.
     pub path: String,
-}
-
-impl Part {
-    /// Whether it is one value at most.
-    pub fn is_singular(&self) -> bool {
-        jsonpath::is_singular(&self.path)
-    }
 }
 
 /// What the result of a flow is.

@@ -29,6 +29,7 @@ impl Action {
             },
             Self::Constant(_) => Needs::Requests,
             Self::Made(_) => Needs::Results,
+            Self::Pages(pages) => pages.format.needs(),
             Self::Flow(flow) => flow.steps.iter().map(Step::needs).max().unwrap_or(Needs::Results),
         }
     }
@@ -47,7 +48,7 @@ impl RawFormat {
     fn needs(&self) -> Needs {
         match self {
             Self::Json | Self::Xml | Self::Delimited(_) | Self::Text => Needs::Results,
-            Self::Yaml | Self::Markdown(_) => Needs::Formats,
+            Self::Yaml | Self::Html(_) | Self::Markdown(_) => Needs::Formats,
         }
     }
 }

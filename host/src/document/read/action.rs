@@ -1,7 +1,7 @@
 //! What an exposure does: one call, the steps of a flow, what a flow of an aggregate does, or nothing but a mock's answer.
 
 use super::argument::{self, Scope};
-use super::{flow, output};
+use super::{flow, output, pages};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, text_of};
 use crate::document::model::{Action, Call, Outputs, Reference, With};
@@ -13,7 +13,7 @@ pub fn read_exposed(fields: &mut Fields, scope: &Scope, report: &Report) -> Opti
     let Some(reference) = fields.node("ref") else {
         return read(fields, scope, report);
     };
-    let alone = ["call", "steps", "mappings"];
+    let alone = ["call", "steps", "mappings", "paginate"];
     for entry in alone.iter().filter_map(|key| fields.entry(key)) {
         report
             .error(Code::InvalidValue, &entry.key_at, format!("`{}` beside `ref`", entry.key))
@@ -35,14 +35,19 @@ pub fn read(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Actio
                 .error(Code::InvalidValue, &call.key_at, "`call` beside `steps`")
                 .expected("one of them")
                 .hint(format!("make the call one of the steps in line {}", steps.key_at.line));
-            fields.ignore(&["with", "mappings", "outputParameters"]);
+            fields.ignore(&["with", "mappings", "outputParameters", "paginate"]);
             None
         }
-        (Some(steps), None) => flow::read(fields, &steps.key_at, scope, report).map(Action::Flow),
+        (Some(steps), None) => {
+            fields.refuse(&["paginate"]);
+            flow::read(fields, &steps.key_at, scope, report).map(Action::Flow)
+        }
         (None, Some(call)) => {
             let with = read_with(fields, scope, report);
+            let paginate = pages::read_paginate(fields, report);
             let call = text_of(&call.value, report)?;
-            Some(Action::Call(Call { operation: Placed { at: call.at, value: call.value.to_owned() }, with }))
+            let operation = Placed { at: call.at, value: call.value.to_owned() };
+            Some(Action::Call(Call { operation, with, paginate: paginate? }))
         }
         (None, None) => read_mock(fields, report),
     }
@@ -50,6 +55,11 @@ pub fn read(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Actio
 
 fn read_mock(fields: &mut Fields, report: &Report) -> Option<Action> {
     let with = fields.entry("with");
+    if let Some(entry) = fields.written("paginate") {
+        report
+            .error(Code::NoPages, &entry.key_at, "nothing is called that could have pages")
+            .expected("`call: <namespace of consumes>.<operation>` beside it");
+    }
     let Some(outputs) = fields.entry("outputParameters") else {
         fields.missing("call").expected("<namespace of consumes>.<operation>, or `outputParameters` of a mock");
         return None;

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::argument::Scope;
 use super::parameter::{self, Owner};
-use super::{TITLE, action, check_name, output};
+use super::{TITLE, action, check_name, output, responses};
 use crate::contract::Audience;
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -74,7 +74,9 @@ fn read_aggregate(node: &Node, secrets: &Secrets, report: &Report) -> Vec<Shared
 fn read_flow(node: &Node, scope: &Scope, report: &Report) -> Option<SharedFlow> {
     let mut fields = Fields::of(node, "a flow", report)?;
     fields.ignore(&["tags"]);
-    fields.refuse(&["outputMediaType"]);
+    if let Some(media_type) = fields.text("outputMediaType") {
+        responses::report_unpublished(&media_type.at, "what the flow calls says which media type it has", report);
+    }
     let name = fields.required_text("name", "the name by which `ref` refers to it");
     let title = fields.text_of_any(&TITLE);
     let description = fields.text("description").map(|text| text.value.to_owned());

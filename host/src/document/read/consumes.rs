@@ -2,7 +2,7 @@
 
 use super::parameter::{self, Owner};
 use super::secret::read_secret_text;
-use super::{TITLE, authentication, base, body, check_name, format, output, path, read_method};
+use super::{TITLE, authentication, base, body, check_name, format, output, pages, path, read_method};
 use crate::contract::{Credential, Placement};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -163,10 +163,17 @@ fn read_operation(
     let seen = output::read_seen(&mut fields, report);
     let own = parameter::read_all(fields.list("inputParameters"), Owner::Consumed, report);
     let template = fields.node("body");
+    let pagination = fields.entry("pagination");
     fields.finish();
 
     let mut parameters = parameter::inherit(own, outer);
     let body = template.and_then(|node| body::read(node, &mut parameters, context.secrets, report));
+    let around = pages::Around {
+        method: method.as_ref().map(|method| method.value.as_str()),
+        parameters: &parameters,
+        answer: &answer,
+    };
+    let pagination = pagination.map(|entry| pages::read(entry, &around, report));
     Some(Consumed {
         name: check_name(name?, report)?,
         title,
@@ -179,6 +186,7 @@ fn read_operation(
         answer,
         seen,
         credentials: credentials.map(|own| [vec![own], context.shared.credentials.clone()].concat()),
+        pagination,
     })
 }
 

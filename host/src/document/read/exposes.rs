@@ -9,7 +9,7 @@ use super::forward;
 use super::parameter::{self, Owner};
 use super::{
     TITLE, action, audience, check_name, control, format, freshness, output, path, prompts, read_method, resources,
-    skills,
+    responses, skills,
 };
 use crate::contract::{Freshness, Piece, UriTemplate, WrittenPrompt};
 use crate::document::diagnostic::Code;
@@ -203,7 +203,7 @@ fn read_operation(
     report: &Report,
 ) -> Option<Exposure> {
     let mut fields = Fields::of(node, "an operation", report)?;
-    fields.refuse(&["responses", "responseBinary"]);
+    let told = responses::read(&mut fields, report);
     let method = read_method(&mut fields, &METHODS, report);
     let route = method.zip(path).map(|(method, path)| RestRoute { method, path: path.clone() });
     let name = fields.text("name");
@@ -214,18 +214,23 @@ fn read_operation(
     };
     let exposure = read_common(&mut fields, Surface::Rest(route), name, inputs, scope, report);
     fields.finish();
-    exposure
+    exposure.map(|exposure| Exposure {
+        output_schema: exposure.output_schema.or(told.schema),
+        bytes: told.bytes,
+        ..exposure
+    })
 }
 
 fn read_tool(node: &Node, scope: &Scope, report: &Report) -> Option<Exposure> {
     let mut fields = Fields::of(node, "a tool", report)?;
-    fields.refuse(&["binary"]);
+    let binary = fields.entry("binary").map(|entry| entry.key_at.clone());
+    let bytes = binary.filter(|_| fields.boolean("binary") == Some(true)).map(|at| Placed { at, value: None });
     let surface = Surface::Tool(read_hints(fields.node("hints"), report));
     let name = fields.required_text("name", "the tool's name");
     let inputs = read_inputs(&mut fields, Owner::Tool, report);
     let exposure = read_common(&mut fields, surface, name, inputs, scope, report);
     fields.finish();
-    exposure
+    exposure.map(|exposure| Exposure { bytes, ..exposure })
 }
 
 /// What a REST operation, a tool and a resource have in common.
@@ -257,6 +262,7 @@ pub fn read_common(
         outputs,
         output_schema,
         max_binary: None,
+        bytes: None,
     })
 }
 

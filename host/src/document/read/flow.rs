@@ -108,6 +108,7 @@ fn name_of(node: &Node) -> Option<Placed<&str>> {
 fn read_step(node: &Node, scope: &Scope, report: &Report) -> Option<Step> {
     let mut fields = Fields::of(node, "a step", report)?;
     let name = fields.required_text("name", "the name by which other steps refer to it");
+    fields.refuse(&["paginate"]);
     let task = read_task(&mut fields, scope, report);
     fields.finish();
     Some(Step { name: check_name(name?, report)?, task: task? })
@@ -123,7 +124,8 @@ fn read_task(fields: &mut Fields, scope: &Scope, report: &Report) -> Option<Task
         "call" => {
             let with = read_with(fields, scope, report);
             let call = fields.required_text("call", "<namespace of consumes>.<operation>")?;
-            Some(Task::Call(Call { operation: Placed { at: call.at, value: call.value.to_owned() }, with }))
+            let operation = Placed { at: call.at, value: call.value.to_owned() };
+            Some(Task::Call(Call { operation, with, paginate: None }))
         }
         "lookup" => read_lookup(fields, scope, report).map(Task::Lookup),
         "script" => {

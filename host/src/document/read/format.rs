@@ -1,6 +1,6 @@
 //! `outputRawFormat` and what belongs to it: what the answer of a consumed operation is.
 
-use super::output;
+use super::{output, responses, selector};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::model::RawAnswer;
@@ -10,7 +10,7 @@ use crate::document::tree::{Kind, Placed};
 use serde_json::Value as Json;
 
 /// The formats that answers are read in.
-const FORMATS: [&str; 9] = ["json", "xml", "csv", "tsv", "psv", "yaml", "markdown", "text", "binary"];
+const FORMATS: [&str; 10] = ["json", "xml", "csv", "tsv", "psv", "yaml", "html", "markdown", "text", "binary"];
 
 /// Reads the format, and the schema of the result. `max_binary` is what holds where the operation says nothing.
 pub fn read(fields: &mut Fields, max_binary: Option<u64>, report: &Report) -> (RawAnswer, Option<Json>) {
@@ -19,12 +19,17 @@ pub fn read(fields: &mut Fields, max_binary: Option<u64>, report: &Report) -> (R
     let media_type = fields.text("outputMediaType");
     let max_size = read_size(fields, report);
     if let Some(media_type) = media_type.as_ref().filter(|_| format != "binary") {
-        report
-            .not_supported(&media_type.at, "outputMediaType of what isn't binary")
-            .expected("`outputRawFormat: binary` beside it");
+        // What isn't handed on unread becomes JSON.
+        if media_type.value != "application/json" || matches!(format, "json" | "text") {
+            responses::report_unpublished(
+                &media_type.at,
+                "the media type of what isn't binary is the upstream's",
+                report,
+            );
+        }
     }
     let (selector, schema) = match format {
-        "markdown" => output::read_selector(fields, report),
+        "html" | "markdown" => output::read_selector(fields, report),
         "text" | "binary" => {
             report_schema(fields, format, report);
             (None, None)
@@ -39,7 +44,8 @@ pub fn read(fields: &mut Fields, max_binary: Option<u64>, report: &Report) -> (R
         "tsv" => data(RawFormat::Delimited('\t')),
         "psv" => data(RawFormat::Delimited('|')),
         "yaml" => data(RawFormat::Yaml),
-        "markdown" => data(RawFormat::Markdown(selector)),
+        "markdown" => data(RawFormat::Markdown(selector.map(|it| it.value.to_owned()))),
+        "html" => data(RawFormat::Html(selector.map_or_else(Vec::new, |it| selector::read(&it, report)))),
         "text" => data(RawFormat::Text),
         "binary" => {
             let media_type = media_type.and_then(|it| read_media_type(&it, report));
@@ -72,7 +78,7 @@ fn report_schema(fields: &mut Fields, format: &str, report: &Report) {
 fn report_unknown(format: &Placed<&str>, report: &Report) {
     let expected = format!("one of: {}", FORMATS.join(", "));
     match format.value {
-        "avro" | "protobuf" | "html" => {
+        "avro" | "protobuf" => {
             report.not_supported(&format.at, format!("outputRawFormat {}", format.value)).expected(expected);
         }
         unknown => {
@@ -84,7 +90,8 @@ fn report_unknown(format: &Placed<&str>, report: &Report) {
     }
 }
 
-fn read_media_type(text: &Placed<&str>, report: &Report) -> Option<String> {
+/// Reads a media type without parameters.
+pub fn read_media_type(text: &Placed<&str>, report: &Report) -> Option<String> {
     let token =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     let is_media_type = text.value.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));

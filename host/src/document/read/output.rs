@@ -9,7 +9,7 @@ use crate::document::fields::{Fields, wrong_type};
 use crate::document::model::Outputs;
 use crate::document::plan::Shape;
 use crate::document::report::Report;
-use crate::document::tree::{Kind, Place};
+use crate::document::tree::{Kind, Place, Placed};
 
 /// Reads `outputSchema`: as a mapping it is a JSON Schema of the result; as text it belongs to a format that isn't JSON.
 pub fn read_schema(fields: &mut Fields, report: &Report) -> Option<Json> {
@@ -31,9 +31,9 @@ pub fn read_schema(fields: &mut Fields, report: &Report) -> Option<Json> {
 }
 
 /// Reads `outputSchema` beside a format in which text selects a part; a mapping is a JSON Schema there too.
-pub fn read_selector(fields: &mut Fields, report: &Report) -> (Option<String>, Option<Json>) {
-    match fields.node("outputSchema").map(|node| &node.kind) {
-        Some(Kind::Text(selector)) => (Some(selector.clone()), None),
+pub fn read_selector<'a>(fields: &mut Fields<'a>, report: &Report) -> (Option<Placed<&'a str>>, Option<Json>) {
+    match fields.node("outputSchema").map(|node| (node, &node.kind)) {
+        Some((node, Kind::Text(selector))) => (Some(Placed { at: node.at.clone(), value: selector.as_str() }), None),
         _ => (None, read_schema(fields, report)),
     }
 }

@@ -117,6 +117,7 @@ pub fn of_constant(name: Placed<String>, resource: Resource, scope: &Scope) -> E
         outputs: None,
         output_schema: None,
         max_binary: None,
+        bytes: None,
     }
 }
 

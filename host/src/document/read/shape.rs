@@ -241,7 +241,8 @@ fn read_value(node: &Node, source: &Source, report: &Report) -> Option<Origin> {
     }
 }
 
-fn read_path(text: &Placed<&str>, report: &Report) -> Option<Origin> {
+/// Reads a JSONPath. `None` after an error.
+pub fn read_path(text: &Placed<&str>, report: &Report) -> Option<Origin> {
     match jsonpath::normalise(text.value).as_deref() {
         Ok("$") => Some(Origin::Whole),
         Ok(path) => Some(Origin::Path(path.to_owned())),

@@ -8,11 +8,15 @@ pub(super) fn flow(it: &plan::Flow) -> wit_plan::Flow {
 }
 
 pub(super) fn part(it: &plan::Part) -> wit_plan::StepPart {
-    let leads_to = match it.is_singular() {
+    wit_plan::StepPart { step: number(it.step), path: it.path.clone(), leads_to: extent(&it.path) }
+}
+
+/// What a JSONPath leads to.
+pub(super) fn extent(path: &str) -> wit_plan::Extent {
+    match plan::is_singular(path) {
         true => wit_plan::Extent::One,
         false => wit_plan::Extent::Several,
-    };
-    wit_plan::StepPart { step: number(it.step), path: it.path.clone(), leads_to }
+    }
 }
 
 fn step(it: &plan::Step) -> wit_plan::Step {
