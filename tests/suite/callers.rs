@@ -438,11 +438,6 @@ async fn what_plugins_offer_besides_operations_is_for_who_may_read_all_of_them()
     let typed = json!({
         "ref": {"type": "ref/prompt", "name": "test_prompt_with_arguments"}, "argument": {"name": "arg1", "value": ""},
     });
-    // Where a request names a resource, a header repeats its URI.
-    let reading = |key: &str| {
-        let bearer = format!("Bearer {key}");
-        host.mcp().with(&[("authorization", &bearer), ("mcp-name", "test://static-text")])
-    };
     for key in &readers {
         let client = mcp(&host, key, "/mcp");
         for (method, member) in LISTS {
@@ -450,7 +445,7 @@ async fn what_plugins_offer_besides_operations_is_for_who_may_read_all_of_them()
             assert!(!listed[member].as_array().expect("a list").is_empty(), "{method}");
         }
         client.request("prompts/get", prompt.clone()).await;
-        reading(key).request("resources/read", resource.clone()).await;
+        client.request("resources/read", resource.clone()).await;
         let suggested = client.request("completion/complete", typed.clone()).await;
         assert_ne!(suggested["completion"]["values"], json!([]));
     }
@@ -461,7 +456,7 @@ async fn what_plugins_offer_besides_operations_is_for_who_may_read_all_of_them()
         }
         let (_, text) = client.refused("prompts/get", prompt.clone()).await;
         assert!(text.starts_with("unknown prompt"), "{text}");
-        let (_, text) = reading(key).refused("resources/read", resource.clone()).await;
+        let (_, text) = client.refused("resources/read", resource.clone()).await;
         assert!(text.starts_with("unknown resource"), "{text}");
         let suggested = client.request("completion/complete", typed.clone()).await;
         assert_eq!(suggested["completion"]["values"], json!([]));

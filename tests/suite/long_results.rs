@@ -46,9 +46,8 @@ fn link(result: &Value) -> &Value {
     link
 }
 
-/// The client with the header that repeats the URI.
 async fn read(client: Mcp, headers: &[(&str, &str)], uri: &str) -> Value {
-    client.with(&[headers, &[("mcp-name", uri)]].concat()).request("resources/read", json!({"uri": uri})).await
+    client.with(headers).request("resources/read", json!({"uri": uri})).await
 }
 
 /// Reads a resource part by part, as each tells where the next one is, by this way.
@@ -165,7 +164,7 @@ async fn a_long_result_is_its_callers_alone() {
     let [first, second] = keys.each_ref().map(|key| format!("Bearer {key}"));
     read(host.mcp_at("/mcp/hostile"), &[("authorization", &first)], &uri).await;
     let refused = async |bearer: &str, uri: &str| {
-        let client = host.mcp().with(&[("authorization", bearer), ("mcp-name", uri)]);
+        let client = host.mcp().with(&[("authorization", bearer)]);
         let (code, text) = client.refused("resources/read", json!({"uri": uri})).await;
         assert_eq!(code, -32602, "{text}");
         text.replace(uri, "")
@@ -187,8 +186,7 @@ async fn the_hosts_own_resources_are_asked_of_no_plugin() {
         ("AIRLOCK://anything", "a result is kept for"),
         ("test://nothing", "list the resources to see their URIs"),
     ] {
-        let client = host.mcp().with(&[("mcp-name", uri)]);
-        let (_, text) = client.refused("resources/read", json!({"uri": uri})).await;
+        let (_, text) = host.mcp().refused("resources/read", json!({"uri": uri})).await;
         assert!(text.contains(said), "{text}");
     }
 }
@@ -203,7 +201,7 @@ async fn reading_on_counts_as_calling() {
     let uri = link(&result)["uri"].as_str().expect("a URI").to_owned();
     let mut reading = JoinSet::new();
     for _ in 0..40 {
-        let client = host.mcp().with(&[("authorization", &format!("Bearer {key}")), ("mcp-name", &uri)]);
+        let client = mcp(&host, &key, "/mcp");
         let uri = uri.clone();
         reading.spawn(async move { client.answer("resources/read", json!({"uri": uri})).await });
     }

@@ -11,9 +11,9 @@ async fn start() -> TestHost {
     setup.file("conformance.wasm", fixture::CONFORMANCE).start().await
 }
 
-/// A client that reads this resource: a header repeats its URI.
-fn reader(host: &TestHost, uri: &str) -> Mcp {
-    host.mcp().able(json!({"elicitation": {}})).with(&[("mcp-name", uri)])
+/// A client that can be asked.
+fn reader(host: &TestHost) -> Mcp {
+    host.mcp().able(json!({"elicitation": {}}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,11 +26,11 @@ async fn resources_that_fail_hide_no_others() {
         assert_eq!(own[member], json!([]), "{method}");
     }
     let uri = "test://static-text";
-    let read = reader(&host, uri).request("resources/read", json!({"uri": uri})).await;
+    let read = reader(&host).request("resources/read", json!({"uri": uri})).await;
     assert_eq!(read["contents"][0]["text"], "This is the content of the static text resource.");
     // What nobody has failed to be read where it might have been.
     let uri = "test://nowhere";
-    let (code, message) = reader(&host, uri).refused("resources/read", json!({"uri": uri})).await;
+    let (code, message) = reader(&host).refused("resources/read", json!({"uri": uri})).await;
     assert_eq!((code, message.as_str()), (-32603, "the plugin failed"));
 }
 
@@ -38,7 +38,7 @@ async fn resources_that_fail_hide_no_others() {
 async fn answers_are_for_the_plugin_that_has_asked() {
     let host = start().await;
     let uri = "test://asks";
-    let reader = reader(&host, uri);
+    let reader = reader(&host);
     let state = reader.asked("resources/read", json!({"uri": uri})).await["requestState"].clone();
     let answers = json!({"confirm": {"action": "accept", "content": {}}});
     let answered = json!({"uri": uri, "inputResponses": answers, "requestState": state});

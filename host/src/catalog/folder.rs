@@ -21,6 +21,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     Catalog, Collision,
     places::{Listing, Places, Watch, plugin_name},
+    status::{FileState, FileStatus},
 };
 use crate::{
     component::{Imported, LoadError, Loader, Plugin, Source},
@@ -51,34 +52,6 @@ impl FolderError {
     pub(super) fn new(path: &Path, reason: &impl ToString) -> Self {
         Self { path: path.to_owned(), reason: reason.to_string() }
     }
-}
-
-/// What became of one file, for `/plugins`.
-#[derive(Clone, Debug)]
-pub struct FileStatus {
-    /// The file's name.
-    pub file: String,
-    /// Its state.
-    pub state: FileState,
-    /// A hash of the contents that the state is about, to tell versions apart.
-    pub version: String,
-    /// The catalog's generation when the state was found: a refusal may end when others change.
-    generation: u64,
-    /// The folders of the files that it imports from.
-    imports: BTreeSet<PathBuf>,
-}
-
-/// The state of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileState {
-    /// This version serves calls.
-    Loaded,
-    /// Documents import from it; it is no plugin itself.
-    Shared,
-    /// This version can't be loaded, and none is running.
-    Failed(String),
-    /// This version can't be loaded; the one before it goes on serving.
-    Outdated(String),
 }
 
 /// A version of a file that isn't known yet.
@@ -354,13 +327,6 @@ impl Folder {
         let mut others = files.iter().filter(|(other, it)| *other != path && it.is_serving());
         let twin = others.find(|(other, it)| plugin_name(&it.file) == Some(name) && listing.contains_key(*other))?;
         Some(twin.0.clone())
-    }
-}
-
-impl FileStatus {
-    /// Some version of the file serves calls.
-    fn is_serving(&self) -> bool {
-        matches!(self.state, FileState::Loaded | FileState::Outdated(_))
     }
 }
 

@@ -6,6 +6,7 @@
 mod folder;
 mod places;
 mod routes;
+mod status;
 mod tools;
 mod views;
 
@@ -16,9 +17,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub use self::{
-    folder::{FileState, FileStatus, Folder, FolderError},
+    folder::{Folder, FolderError},
     places::Places,
     routes::{RouteMatch, Routed},
+    status::{FileState, FileStatus},
     tools::{Scope, Tool},
     views::Views,
 };

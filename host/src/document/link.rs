@@ -6,6 +6,7 @@ mod answer;
 mod bind;
 mod flow;
 mod pages;
+mod request;
 mod subject;
 mod weight;
 
@@ -22,12 +23,10 @@ use super::model::{
     self, Argument, Consumed, Consumes, Document, Exposure, Outputs, Parameter, RawAnswer, Readable, Surface, With,
 };
 use super::names::{Match, find_match};
-use super::plan::{Action, Body, Call, NamedValue, PathPart, QueryParameter, Request, TemplatePart, Value};
+use super::plan::{Action, Call, Request, TemplatePart, Value};
 use super::report::Report;
-use super::template::Piece;
 use super::tree::{Place, Placed};
-use super::uri::PathTemplate;
-use crate::contract::{Location, UPSTREAM_HEADER};
+use crate::contract::Location;
 
 /// An exposure whose references are followed.
 pub struct Offer<'a> {
@@ -187,7 +186,7 @@ impl Fed<'_> {
 
     fn request(&self) -> Option<Request> {
         let Called { consumes, consumed } = self.called;
-        make_request(consumes, consumed, consumed.path.as_ref()?, &self.feeds)
+        request::make(consumes, consumed, consumed.path.as_ref()?, &self.feeds)
     }
 }
 
@@ -392,65 +391,4 @@ fn check_required(subject: &Subject, call: &model::Call, consumed: &Consumed, fe
             )
             .hint(hint);
     }
-}
-
-fn make_request(consumes: &Consumes, consumed: &Consumed, path: &PathTemplate, feeds: &[Feed]) -> Option<Request> {
-    let base = consumes.base.as_ref()?;
-    // In the order of the consumed operation, so that a REST operation and a tool which mean the same are the same.
-    let at = |location: Location| {
-        let parameters = consumed.parameters.iter().filter(move |parameter| parameter.location == Some(location));
-        parameters.filter_map(|parameter| feeds.iter().find(|feed| feed.parameter.name.value == parameter.name.value))
-    };
-    let query = at(Location::Query).map(|feed| QueryParameter {
-        name: feed.parameter.name.value.clone(),
-        value: feed.value.clone(),
-        style: feed.parameter.style,
-    });
-    // What the host adds then is the operation's, see `assemble`.
-    let upstream = consumes
-        .upstream_of(consumed)
-        .map(|name| NamedValue { name: UPSTREAM_HEADER.to_owned(), value: Value::Constant(name.into()) });
-    let members: Vec<NamedValue> = at(Location::BodyMember).map(named).collect();
-    let body = match (&consumed.body, at(Location::Body).next()) {
-        (Some(template), _) => body::fill(template, feeds),
-        (None, Some(feed)) => Body::Json(feed.value.clone()),
-        (None, None) if members.is_empty() => Body::Empty,
-        (None, None) => Body::JsonMembers(members),
-    };
-    Some(Request {
-        method: consumed.method.clone(),
-        scheme: base.scheme.clone(),
-        authority: base.authority.clone(),
-        path: make_path(&base.prefix, &path.pieces, feeds)?,
-        query: query.collect(),
-        headers: at(Location::Header).map(named).chain(upstream).collect(),
-        cookies: at(Location::Cookie).map(named).collect(),
-        body,
-    })
-}
-
-fn named(feed: &Feed) -> NamedValue {
-    NamedValue { name: feed.parameter.name.value.clone(), value: feed.value.clone() }
-}
-
-/// `None` if a variable gets nothing, which `check_required` has reported.
-fn make_path(prefix: &str, pieces: &[Piece], feeds: &[Feed]) -> Option<Vec<PathPart>> {
-    let mut parts = Vec::new();
-    let mut text = prefix.to_owned();
-    for piece in pieces {
-        match piece {
-            Piece::Text(more) => text.push_str(more),
-            Piece::Variable(name) => {
-                let feed = feeds.iter().find(|feed| feed.parameter.name.value == *name)?;
-                if !text.is_empty() {
-                    parts.push(PathPart::Literal(std::mem::take(&mut text)));
-                }
-                parts.push(PathPart::Value(feed.value.clone()));
-            }
-        }
-    }
-    if !text.is_empty() {
-        parts.push(PathPart::Literal(text));
-    }
-    Some(parts)
 }
