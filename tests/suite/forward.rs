@@ -433,6 +433,10 @@ async fn what_is_hidden_from_a_caller_is_not_done_by_a_wider_forward() {
         (&forwards, "GET", "/files/a", 404),
         (&forwards, "HEAD", "/files/a", 404),
         (&forwards, "GET", "/info/a", 404),
+        // Nor where it is spelled otherwise.
+        (&forwards, "GET", "/%66iles/a", 404),
+        (&forwards, "GET", "/files//a", 404),
+        (&forwards, "GET", "/files/a/", 404),
         (&forwards, "PUT", "/files/a", 200),
         (&forwards, "GET", "/files/a/b", 200),
         (&forwards, "GET", "/elsewhere", 200),

@@ -78,6 +78,12 @@ impl Routes {
         is_seen: impl Fn(&OperationRef) -> bool,
     ) -> Routed<'a> {
         let (mut others, mut hidden) = (BTreeSet::new(), BTreeSet::new());
+        // Whoever takes a path that is handed on may read it like this.
+        let plain = plain(path);
+        let meant = self.at(&plain).find_map(|(methods, _)| methods.get(method));
+        if meant.is_some_and(|target| !is_seen(&target.operation)) {
+            return Routed::NotFound;
+        }
         for (methods, values) in self.at(path) {
             if let Some(target) = methods.get(method).filter(|target| is_seen(&target.operation)) {
                 let variables = target.variables.iter().map(String::as_str).zip(values).collect();
@@ -105,6 +111,25 @@ impl Routes {
         let rests = slashes.filter(|(_, rest)| !rest.is_empty());
         whole.into_iter().chain(rests.filter_map(|(before, rest)| Some((self.rests.get(before)?, vec![rest]))))
     }
+}
+
+/// A path as a server may read it: what needn't be encoded decoded, without empty segments.
+fn plain(path: &str) -> String {
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    segments.fold(String::new(), |plain, segment| plain + "/" + &decode_unreserved(segment))
+}
+
+/// Decodes the characters that mean the same in either form (RFC 3986, section 2.3).
+fn decode_unreserved(segment: &str) -> String {
+    let mut parts = segment.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |decoded, part| {
+        let code = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
+        match code.filter(|char| char.is_ascii_alphanumeric() || "-._~".contains(*char)) {
+            Some(char) => format!("{decoded}{char}{}", &part[2..]),
+            None => format!("{decoded}%{part}"),
+        }
+    })
 }
 
 fn insert(
@@ -168,6 +193,19 @@ mod tests {
             ("/files", None),
         ] {
             assert_eq!(rest(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_are_read_as_servers_may_read_them() {
+        for (path, expected) in [
+            ("/v1/users", "/v1/users"),
+            ("//v1/%75sers/", "/v1/users"),
+            ("/v1/a%2fb%2Fc%", "/v1/a%2fb%2Fc%"),
+            ("/v1/%zz%7e%é", "/v1/%zz~%é"),
+            ("/", ""),
+        ] {
+            assert_eq!(plain(path), expected);
         }
     }
 

@@ -87,6 +87,9 @@ fn inside(folder: &Path, below: &str) -> io::Result<impl Iterator<Item = io::Res
 /// Only regular files, and no more of one than is left.
 fn read_file(folder: &Path, path: &str, left: &mut Left) -> io::Result<Bytes> {
     let file = open(folder, path)?;
+    if is_hidden(folder, path)? {
+        return Err(io::Error::other("it leads to something that is hidden"));
+    }
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -104,6 +107,13 @@ fn read_file(folder: &Path, path: &str, left: &mut Left) -> io::Result<Bytes> {
     Ok(data.into())
 }
 
+/// Whether a name begins with a dot on the way to where a path really leads.
+fn is_hidden(folder: &Path, path: &str) -> io::Result<bool> {
+    let (folder, whole) = (folder.canonicalize()?, folder.join(path).canonicalize()?);
+    let below = whole.strip_prefix(folder).map_err(io::Error::other)?;
+    Ok(below.components().any(|name| name.as_os_str().as_encoded_bytes().starts_with(b".")))
+}
+
 fn too_many() -> String {
     format!("there are more than {MAX_LOCATED_FILES} files at the document's locations")
 }
@@ -119,10 +129,11 @@ pub(super) fn folders(folder: &Path, locations: &[String]) -> Vec<PathBuf> {
 
 fn add(folder: &Path, below: &str, depth: usize, folders: &mut Vec<PathBuf>) {
     // Of a folder that isn't there the one above tells when it comes.
-    let Ok(entries) = inside(folder, below) else { return };
-    if folders.len() < MAX_LOCATED_FILES {
-        folders.push(folder.join(below));
+    if folders.len() == MAX_LOCATED_FILES {
+        return;
     }
+    let Ok(entries) = inside(folder, below) else { return };
+    folders.push(folder.join(below));
     let below_it = entries
         .filter_map(Result::ok)
         .filter(|(name, is_folder)| *is_folder && is_file_name(name) && !name.starts_with('.'));
@@ -153,10 +164,22 @@ mod tests {
         symlink("../../secret.txt", folder.join("out/leak.txt")).unwrap();
         symlink("../skill/SKILL.md", folder.join("linked/SKILL.md")).unwrap();
         symlink("..", folder.join("linked/up")).unwrap();
+        symlink("skill/.env", folder.join("shown.txt")).unwrap();
         symlink("../..", folder.join("up")).unwrap();
 
-        let names =
-            ["skill", "skill/SKILL.md", "linked/SKILL.md", "strange", "empty", "out", "linked", "up", "none", "large"];
+        let names = [
+            "skill",
+            "skill/SKILL.md",
+            "linked/SKILL.md",
+            "strange",
+            "empty",
+            "out",
+            "linked",
+            "up",
+            "none",
+            "large",
+            "shown.txt",
+        ];
         let locations = names.map(str::to_owned);
         let read = read(&folder, &locations);
         let skill = BTreeMap::from([
@@ -173,6 +196,7 @@ mod tests {
             ("linked", "linked/up: it is not a regular file"),
             ("up", "outside of the document's folder"),
             ("none", "No such file"),
+            ("shown.txt", "it leads to something that is hidden"),
             ("large", "all files of the document's locations together"),
         ] {
             let reason = read[location].as_ref().expect_err(location);

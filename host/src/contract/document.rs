@@ -164,6 +164,15 @@ impl UriTemplate {
 }
 
 impl WrittenPrompt {
+    /// How many bytes its messages have with these words in them: what is filled in can stand in many places.
+    pub fn size(&self, arguments: &[FilledIn]) -> usize {
+        let size = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Variable(name) => arguments.iter().find(|it| it.name == *name).map_or(0, |it| it.value.len()),
+        };
+        self.messages.iter().flat_map(|message| &message.text).map(size).fold(0, usize::saturating_add)
+    }
+
     /// Its messages with these words in them, in one pass: what is filled in is text, whatever it looks like.
     pub fn fill_in(&self, arguments: &[FilledIn]) -> PromptMessages {
         let value = |name: &str| arguments.iter().find(|it| it.name == name).map_or("", |it| &it.value);
@@ -222,6 +231,7 @@ mod tests {
         let prompt = Prompt { name: "p".to_owned(), title: None, description: None, parameters: Vec::new() };
         let written = WrittenPrompt { prompt, messages: vec![WrittenMessage { role: Role::User, text }] };
         let argument = FilledIn { name: "x".to_owned(), value: "{{y}}".to_owned() };
+        assert_eq!(written.size(std::slice::from_ref(&argument)), "a {{y}}{{y}}".len());
         let made = written.fill_in(&[argument]);
         assert_eq!(made.messages[0].content, Content::Text("a {{y}}{{y}}".to_owned()));
     }

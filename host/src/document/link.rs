@@ -118,6 +118,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     answer::check_schema(&subject, &action, answered_by, report)?;
     if let Surface::Resource(readable) = &exposure.surface {
         check_bytes(readable, exposure, answered_by, report);
+        check_reads(&subject, &calls, report);
     }
     let answer_schema = match fed.as_slice() {
         [Fed { call: model::Call { paginate: Some(asked), .. }, called, .. }] => {
@@ -136,6 +137,21 @@ fn check_bytes(readable: &Readable, exposure: &Exposure, answered_by: Option<&Co
             .error(Code::InvalidValue, exposure.action.at(), "`binary: true` for what isn't bytes")
             .expected("a call of an operation with `outputRawFormat: binary`")
             .hint("leave `binary` out, or say there that the answer is bytes");
+    }
+}
+
+/// Clients read resources without asking anybody.
+fn check_reads(subject: &Subject, calls: &[Called], report: &Report) {
+    let is_safe = subject.shared.and_then(|(_, flow)| flow.semantics.safe) == Some(true);
+    if let Some(called) = calls.iter().find(|called| !is_safe && !reads(&called.consumed.method)) {
+        report
+            .error(
+                Code::InvalidValue,
+                subject.exposure.action.at(),
+                format!("a resource whose reading may change something: it calls {}", called.consumed.method),
+            )
+            .expected("calls by GET, or a `ref` to a flow with `semantics: {safe: true}`")
+            .hint("make a tool of it, which people are asked about");
     }
 }
 

@@ -121,7 +121,11 @@ impl DeclaredTokens {
         if !self.refused.is_empty() {
             let patterns = || self.refused.iter().map(|it| Pattern::from(it.destination()));
             let declared: Vec<String> = patterns().map(|it| it.to_string()).collect();
-            let line = toml_lines::hosts(&grant.hosts, patterns());
+            let may_post = |methods: &&Vec<String>| !methods.iter().any(|method| method == "POST");
+            let methods = grant.methods.as_ref().filter(may_post);
+            let mut lines = vec![toml_lines::hosts(&grant.hosts, patterns())];
+            lines.extend(methods.map(|methods| toml_lines::methods(methods, "POST")));
+            let line = lines.join("\n");
             self.problems.push(Problem::TokenEndpointNotGranted { declared: declared.join(", "), line });
         }
         (self.clients, self.problems)

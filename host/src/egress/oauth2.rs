@@ -143,10 +143,16 @@ fn read(body: &[u8]) -> Option<Fetched> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let token = Secret::new(answer.access_token);
     let is_usable = (1..=MAX_TOKEN).contains(&token.expose().len())
-        && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
+        && token.expose().bytes().all(is_of_token)
         && answer.token_type.eq_ignore_ascii_case("bearer");
     is_usable
         .then(|| Fetched { token, lifetime: answer.expires_in.as_ref().and_then(lifetime).unwrap_or(UNKNOWN_LIFETIME) })
+}
+
+/// RFC 6750 allows fewer. What JSON and HTML are built of isn't among them: a token is cut out of every answer, and an endpoint could have
+/// pieces of others' answers cut out by calling them its token.
+fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"\\{}[]<>,".contains(&byte)
 }
 
 /// Some endpoints write the number as a text.

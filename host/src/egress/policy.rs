@@ -111,8 +111,8 @@ impl Policy {
         format!("its address lies in a range that airlock.toml denies, under addresses.deny in {}", section.trim_end())
     }
 
-    /// Which declared upstream covers the request: the one that it names, else the closest; of equals, the first. A name never makes
-    /// more of a request than it is: one that covers it has to have the name.
+    /// Which declared upstream covers the request: the closest of those with the name that it gives, or of those without one; of
+    /// equals, the first. A name never makes more of a request than it is, nor gives it what others have: a redirect could lead there.
     fn check_declared(
         &self,
         method: &Method,
@@ -121,12 +121,13 @@ impl Policy {
     ) -> Result<usize, (Rule, String)> {
         let mut best: Option<usize> = None;
         let mut closest = Aspect::Host;
-        let is_meant = |declared: &Declared| declared.name.is_none() || declared.name.as_deref() == name;
+        let is_known = self.declared.iter().any(|declared| declared.name.is_some() && declared.name.as_deref() == name);
+        let meant = name.filter(|_| is_known);
+        let is_meant = |declared: &Declared| declared.name.as_deref() == meant;
         for (index, declared) in self.declared.iter().enumerate().filter(|(_, declared)| is_meant(declared)) {
             match covers(&declared.at, asked).and(has_method(&declared.methods, method)) {
                 Ok(()) => {
-                    let is_named = |index: usize| self.declared[index].name.is_some();
-                    let close = |index: usize| (is_named(index), closeness(&self.declared[index].at));
+                    let close = |index: usize| closeness(&self.declared[index].at);
                     best = best.filter(|best| close(*best) >= close(index)).or(Some(index));
                 }
                 Err(aspect) => closest = closest.max(aspect),
@@ -186,10 +187,11 @@ fn rewrite(rewrites: &[(Pattern, Destination)], asked: &Destination, path: &str)
 }
 
 /// Where the host may ask for the tokens of a plugin that declares this endpoint; `None` where the operator hasn't granted it. That
-/// the host asks, and how, is settled: the granted methods are the plugin's own.
+/// the host asks by POST is settled; where a grant names methods, that is one of them.
 pub(super) fn granted_endpoint(grant: &Grant, endpoint: &TokenUrl) -> Option<TokenUrl> {
     let asked = endpoint.destination();
-    if closest_miss(&grant.hosts, &asked).is_some() {
+    let may_post = grant.methods.as_ref().is_none_or(|methods| has_method(methods, &Method::POST).is_ok());
+    if closest_miss(&grant.hosts, &asked).is_some() || !may_post {
         return None;
     }
     let (to, path) = rewrite(&rewrites(grant), &asked, endpoint.path());

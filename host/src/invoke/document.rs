@@ -3,6 +3,8 @@
 //!
 //! Whoever may call the operation may read by it; the reading itself is paid for where the door was passed.
 
+use std::collections::HashSet;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -24,6 +26,9 @@ use crate::{
 /// is said. A client has to keep all of it in memory, a third more where it is bytes.
 const MAX_RESOURCE: usize = 10 << 20;
 
+/// The most bytes of a prompt that is filled in. It becomes part of a conversation, and is as large as a request may be.
+const MAX_PROMPT: usize = 4 << 20;
+
 /// The most bytes of an upstream's error that are told: the reason stands at the beginning.
 const MAX_ERROR: usize = 16 << 10;
 
@@ -38,14 +43,15 @@ pub(super) fn templates(facts: &Facts, reading: &Reading) -> Vec<ResourceTemplat
 }
 
 fn readable<'f>(facts: &'f Facts, reading: &Reading) -> impl Iterator<Item = &'f ReadByOperation> {
-    let may_read = |it: &&ReadByOperation| {
-        operation(it, reading).is_some_and(|it| reading.caller().identity.reaches(&it) == Reach::Callable)
-    };
-    facts.resources.iter().filter(may_read)
+    let identity = &reading.caller().identity;
+    let callable = readers(reading).filter(|it| identity.reaches(it) == Reach::Callable);
+    let callable: HashSet<String> = callable.map(|it| it.operation().name.clone()).collect();
+    facts.resources.iter().filter(move |it| callable.contains(&it.operation))
 }
 
-fn operation(resource: &ReadByOperation, reading: &Reading) -> Option<OperationRef> {
-    OperationRef::all(reading.plugin()).find(|it| it.operation().name == resource.operation)
+/// The operations by which can be read: clients read without asking, so one that changes something is none of them.
+fn readers(reading: &Reading) -> impl Iterator<Item = OperationRef> {
+    OperationRef::all(reading.plugin()).filter(|it| it.operation().effects.read_only)
 }
 
 /// Reads a resource: the first of which this can be the URI, one without variables before those with some.
@@ -55,7 +61,9 @@ pub(super) async fn read(request: Request, uri: String) -> Result<Option<Vec<Res
     let mut found: Vec<_> = resources.iter().filter_map(|it| Some((it, it.uri.read(&uri)?))).collect();
     found.sort_by_key(|(_, values)| !values.is_empty());
     let Some((resource, values)) = found.into_iter().next() else { return Ok(None) };
-    let Some(operation) = operation(resource, &reading) else { return Ok(None) };
+    let Some(operation) = readers(&reading).find(|it| it.operation().name == resource.operation) else {
+        return Ok(None);
+    };
     let input = input(&values, &operation.operation().input_schema)?;
     let permitted = match reading.caller().clone().may_call(operation) {
         Ok(permitted) => permitted,
@@ -64,7 +72,7 @@ pub(super) async fn read(request: Request, uri: String) -> Result<Option<Vec<Res
     };
     let (conditions, upload) = (Conditions::default(), Upload::default());
     let reply = carry_out(Invocation { permitted, input, dialogue, conditions, upload }).await?;
-    let (media_type, contents) = contents(reply, resource.binary).await?;
+    let (media_type, contents) = contents(reply, resource).await?;
     let media_type = resource.media_type.clone().or(media_type);
     Ok(Some(vec![Resource { uri, media_type, contents }]))
 }
@@ -88,9 +96,13 @@ fn input(values: &[(&str, &str)], schema: &Value) -> Result<Value, Failure> {
 }
 
 /// What a reply holds, and its media type.
-async fn contents(reply: Reply, binary: bool) -> Result<(Option<String>, Contents), Failure> {
+async fn contents(reply: Reply, resource: &ReadByOperation) -> Result<(Option<String>, Contents), Failure> {
+    let binary = resource.binary;
     Ok(match reply {
-        Reply::Structured(json) => (Some("application/json".to_owned()), Contents::Text(json.text)),
+        Reply::Structured(json) => match serde_json::from_str::<String>(&json.text) {
+            Ok(text) if is_text(resource) => (None, Contents::Text(text)),
+            _ => (Some("application/json".to_owned()), Contents::Text(json.text)),
+        },
         Reply::Content(blocks) => match blocks.into_iter().next() {
             None => (None, Contents::Text(String::new())),
             Some(Content::Text(text)) => (Some("text/plain".to_owned()), Contents::Text(text)),
@@ -103,13 +115,20 @@ async fn contents(reply: Reply, binary: bool) -> Result<(Option<String>, Content
         },
         Reply::Upstream(response) => {
             let (parts, body) = response.into_parts();
-            if parts.status.is_client_error() || parts.status.is_server_error() {
+            // A redirect that wasn't followed holds nothing that was asked for.
+            if !parts.status.is_success() {
                 return Err(refused(parts.status.as_u16(), body).await);
             }
             let data = read_all(body).await?;
             (media_type(&parts.headers), of_bytes(data, binary))
         }
     })
+}
+
+/// Whether a text is meant as it is, and not as a JSON document.
+fn is_text(resource: &ReadByOperation) -> bool {
+    let essence = resource.media_type.as_deref().map(|it| it.split(';').next().unwrap_or_default().trim_end());
+    essence.is_some_and(|it| it != "application/json" && !it.ends_with("+json"))
 }
 
 /// Text, where bytes are, unless they are meant as bytes.
@@ -157,7 +176,7 @@ async fn beginning(mut body: Body, most: usize) -> Result<Bytes, Failure> {
 /// A prompt with its words; `None` if there is no such prompt.
 ///
 /// # Errors
-/// [`Failure::InvalidInput`] for arguments that it doesn't have.
+/// [`Failure::InvalidInput`] for arguments that it doesn't have, and for those with which it becomes too large.
 pub(super) fn fill_in(
     facts: &Facts,
     prompt: &Prompt,
@@ -174,5 +193,11 @@ pub(super) fn fill_in(
         return Err(Failure::InvalidInput(problems));
     }
     let written = facts.prompts.iter().find(|written| written.prompt.name == prompt.name);
-    Ok(written.map(|written| written.fill_in(arguments)))
+    match written.is_some_and(|written| written.size(arguments) > MAX_PROMPT) {
+        true => Err(Failure::InvalidInput(vec![InputProblem {
+            parameter: None,
+            message: format!("the prompt would have more than {MAX_PROMPT} bytes with these arguments; shorten them"),
+        }])),
+        false => Ok(written.map(|written| written.fill_in(arguments))),
+    }
 }

@@ -12,7 +12,20 @@ use crate::{
     failure::Failure,
 };
 
+/// The most resources and prompts: as many as a document may have, see `document::read`.
+const MAX_RESOURCES: usize = 5000;
+const MAX_PROMPTS: usize = 500;
+
 pub(super) fn facts(it: wit::Facts) -> Result<Facts, Failure> {
+    for (what, count, most) in
+        [("resources", it.resources.len(), MAX_RESOURCES), ("prompts", it.prompts.len(), MAX_PROMPTS)]
+    {
+        if count > most {
+            return Err(Failure::BadReply {
+                reason: format!("it tells of {count} {what}, and at most {most} are taken"),
+            });
+        }
+    }
     Ok(Facts {
         one_request: it.one_request.into_iter().collect(),
         resources: it.resources.into_iter().map(resource).collect::<Result<_, _>>()?,

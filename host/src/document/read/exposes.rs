@@ -1,4 +1,4 @@
-//! `exposes`: REST operations and MCP tools.
+//! `exposes`: REST operations, MCP tools, and what else there can be: resources, prompts, skills, what is handed on.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -306,7 +306,7 @@ fn report_duplicates(exposures: &[Exposure], report: &Report) {
     let mut routes = HashMap::new();
     let mut tools = HashMap::new();
     let mut operations = HashMap::new();
-    let (mut resources, mut uris) = (HashMap::new(), HashMap::new());
+    let mut uris = HashMap::new();
     for exposure in exposures {
         let (names, what) = match &exposure.surface {
             Surface::Tool(_) => (&mut tools, "tool"),
@@ -315,7 +315,7 @@ fn report_duplicates(exposures: &[Exposure], report: &Report) {
                     let what = format!("URI `{}`", uri.value.to_text());
                     note(&mut uris, shape(&uri.value), &uri.at, Code::DuplicateName, &what, report);
                 }
-                (&mut resources, "resource")
+                continue;
             }
             Surface::Rest(route) => {
                 if let Some(RestRoute { method, path }) = route {

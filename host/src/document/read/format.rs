@@ -90,11 +90,13 @@ fn report_unknown(format: &Placed<&str>, report: &Report) {
     }
 }
 
-/// Reads a media type without parameters.
+/// Reads a media type, which may have parameters.
 pub fn read_media_type(text: &Placed<&str>, report: &Report) -> Option<String> {
     let token =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
-    let is_media_type = text.value.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
+    let (essence, parameters) = text.value.split_once(';').unwrap_or((text.value, ""));
+    let is_essence = essence.trim_end().split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
+    let is_media_type = is_essence && parameters.bytes().all(|b| matches!(b, b' '..=b'~'));
     if !is_media_type {
         report
             .error(Code::InvalidValue, &text.at, format!("not a media type: {:?}", text.value))

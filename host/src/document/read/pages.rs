@@ -133,6 +133,12 @@ fn read_counted(fields: &mut Fields, by: CountedBy, around: &Around, report: &Re
     });
     let mut filled = vec![(parameter.clone(), json!(start))];
     match (size_parameter, size) {
+        (Some(name), Some(_)) if name == parameter => {
+            report
+                .error(Code::Pagination, fields.at(), format!("`parameter` and `sizeParameter` are the same: {name}"))
+                .expected("two parameters: one counts, the other says how much is wanted");
+            return None;
+        }
         (Some(name), Some(size)) => filled.push((name, json!(size))),
         (Some(_), None) => {
             fields.missing("size").expected("how many items a page has: `sizeParameter` is given this");

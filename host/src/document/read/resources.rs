@@ -3,7 +3,7 @@
 use super::argument::Scope;
 use super::exposes::{read_common, read_inputs};
 use super::parameter::Owner;
-use super::{TITLE, check_name};
+use super::{TITLE, check_name, format};
 use crate::contract::{Contents, Piece as UriPiece, Resource, UriTemplate};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -15,11 +15,10 @@ use crate::document::template::{Piece, split_path};
 use crate::document::tree::{Node, Placed};
 
 /// What can't stand beside `location`.
-const OF_CALLS: [&str; 8] =
-    ["call", "with", "ref", "steps", "mappings", "inputParameters", "outputParameters", "outputSchema"];
+const OF_CALLS: [&str; 9] =
+    ["call", "with", "paginate", "ref", "steps", "mappings", "inputParameters", "outputParameters", "outputSchema"];
 
 const EXPECTED_URI: &str = "an absolute URI, its variables in braces, e.g. `users://{id}/profile`";
-const EXPECTED_TYPE: &str = "a media type, e.g. `text/markdown`";
 
 /// The longest URI. Clients and proxies take 2 kB; each request is held against all of them.
 const MAX_URI: usize = 2048;
@@ -36,7 +35,7 @@ fn read(node: &Node, scope: &Scope, given: &Given, report: &Report) -> Vec<Expos
     let name = fields.required_text("name", "the resource's name");
     let readable = Readable {
         uri: fields.required_text("uri", EXPECTED_URI).and_then(|uri| read_uri(&uri, report)),
-        media_type: read_media_type(&mut fields, report),
+        media_type: fields.text("mimeType").and_then(|given| format::read_media_type(&given, report)),
         binary: fields.boolean("binary").unwrap_or(false),
         size: None,
     };
@@ -181,21 +180,6 @@ fn make_uri(pieces: &[Piece]) -> Result<UriTemplate, String> {
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-}
-
-fn read_media_type(fields: &mut Fields, report: &Report) -> Option<String> {
-    let given = fields.text("mimeType")?;
-    let is_part =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
-    let (essence, parameters) = given.value.split_once(';').unwrap_or((given.value, ""));
-    let is_type = essence.trim_end().split_once('/').is_some_and(|(kind, sub)| is_part(kind) && is_part(sub));
-    if !is_type || !parameters.bytes().all(|b| matches!(b, b' '..=b'~')) {
-        report
-            .error(Code::InvalidValue, &given.at, format!("not a media type: {}", given.value))
-            .expected(EXPECTED_TYPE);
-        return None;
-    }
-    Some(given.value.to_owned())
 }
 
 #[cfg(test)]

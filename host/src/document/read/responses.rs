@@ -115,7 +115,8 @@ fn read_content(entry: &Entry, report: &Report) -> Option<Told> {
         let bytes = Placed { at: entry.key_at.clone(), value: Some(media_type) };
         return Some(Told { schema: None, bytes: Some(bytes) });
     }
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    let essence = media_type.split(';').next().unwrap_or_default().trim_end();
+    let is_json = essence == "application/json" || essence.ends_with("+json");
     match schema.map(|node| (node, &node.kind)) {
         Some((node, Kind::Mapping(_))) if is_json => Some(Told { schema: Some(node.to_json()), bytes: None }),
         Some((node, Kind::Mapping(_))) => {

@@ -252,7 +252,9 @@ fn a_name_chooses_and_never_allows() {
         // What only a named one declares has to be asked for by its name.
         (Some("one"), "POST", "https://a.example/v1", Ok(2)),
         (None, "POST", "https://a.example/v1", Err("method-not-declared")),
-        (Some("two"), "POST", "https://a.example/v1", Err("method-not-declared")),
+        (Some("two"), "POST", "https://a.example/v1", Err("host-not-declared")),
+        // Nor does it get what others have who need no name.
+        (Some("two"), "GET", "https://a.example/v1", Err("host-not-declared")),
         (Some("one"), "DELETE", "https://a.example/v1", Err("method-not-declared")),
         (Some("one"), "GET", "https://a.example/v2", Err("path-not-declared")),
         (Some("two"), "GET", "https://not-granted.example/", Err("host-not-granted")),
