@@ -69,6 +69,8 @@ struct News<'a> {
 pub struct Folder {
     places: Places,
     grants: BTreeMap<String, Grant>,
+    /// The files that secrets of all grants are kept in: no document may have them served.
+    secrets: Vec<PathBuf>,
     loader: Loader,
     catalog: Arc<Catalog>,
     metrics: Arc<Metrics>,
@@ -91,7 +93,8 @@ impl Folder {
         callers: Audience,
     ) -> Self {
         let compilers = thread::available_parallelism().map_or(1, NonZero::get);
-        Self { places, grants, loader, catalog, metrics, callers, compilers, files: Mutex::default() }
+        let secrets = grants.values().flat_map(Grant::secret_files).map(Path::to_owned).collect();
+        Self { places, grants, secrets, loader, catalog, metrics, callers, compilers, files: Mutex::default() }
     }
 
     /// The state of every plugin file, by path.
@@ -184,7 +187,7 @@ impl Folder {
                 && let Some((path, contents)) = candidates.next()
             {
                 let imported = Imported::of_file(path, contents.as_ref().map_or(&[], Vec::as_slice));
-                let files = imported.read();
+                let files = imported.read(&self.secrets);
                 let version = version(contents, &files);
                 if self.is_news(path, &version) {
                     compiling.push_back(self.compile(News {

@@ -42,15 +42,18 @@ impl Imported {
         Self::of(file, text.unwrap_or_default())
     }
 
-    /// Reads them.
-    pub fn read(&self) -> Files {
+    /// Reads them. Of what the document would have served, files with secrets are none, wherever links lead: `secrets` names them.
+    pub fn read(&self, secrets: &[PathBuf]) -> Files {
         let mut left = MAX_BYTES;
         let read = |path: &String| {
             let text = read(&self.folder, path, left);
             left -= text.as_ref().map_or(0, |text| text.len() as u64);
             (path.clone(), text.map_err(|e| e.to_string()))
         };
-        Files { imported: self.paths.iter().map(read).collect(), located: located::read(&self.folder, &self.located) }
+        Files {
+            imported: self.paths.iter().map(read).collect(),
+            located: located::read(&self.folder, &self.located, secrets),
+        }
     }
 
     /// The folders in which a change can concern them, the document's own left out: those on the way, and the one to which a link
@@ -157,7 +160,7 @@ mod tests {
         ];
         let text = format!("ikanos: 1.0.0-beta5\nconsumes:\n{}", paths.map(import).concat());
         let imported = Imported::of(&folder.join("document.yaml"), &text);
-        let files = imported.read().imported;
+        let files = imported.read(&[]).imported;
         for (path, expected) in [
             ("a.yaml", Ok("a")),
             ("below/b.yaml", Ok("b")),

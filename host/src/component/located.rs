@@ -21,11 +21,19 @@ const MAX_DEPTH: usize = 8;
 struct Left {
     files: usize,
     bytes: u64,
+    /// What may not, wherever links lead.
+    secrets: Vec<PathBuf>,
 }
 
 /// Reads what is at these locations.
-pub(super) fn read(folder: &Path, locations: &[String]) -> BTreeMap<String, Result<Located, String>> {
-    let mut left = Left { files: MAX_LOCATED_FILES, bytes: MAX_LOCATED_BYTES as u64 };
+pub(super) fn read(
+    folder: &Path,
+    locations: &[String],
+    secrets: &[PathBuf],
+) -> BTreeMap<String, Result<Located, String>> {
+    // One that isn't there yet is read by nobody.
+    let secrets = secrets.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    let mut left = Left { files: MAX_LOCATED_FILES, bytes: MAX_LOCATED_BYTES as u64, secrets };
     let read = |location: &String| (location.clone(), read_one(folder, location, &mut left).map_err(|e| e.to_string()));
     locations.iter().map(read).collect()
 }
@@ -87,7 +95,11 @@ fn inside(folder: &Path, below: &str) -> io::Result<impl Iterator<Item = io::Res
 /// Only regular files, and no more of one than is left.
 fn read_file(folder: &Path, path: &str, left: &mut Left) -> io::Result<Bytes> {
     let file = open(folder, path)?;
-    if is_hidden(folder, path)? {
+    let whole = folder.join(path).canonicalize()?;
+    if left.secrets.contains(&whole) {
+        return Err(io::Error::other("a secret of a grant is kept in it"));
+    }
+    if is_hidden(folder, &whole)? {
         return Err(io::Error::other("it leads to something that is hidden"));
     }
     if !file.metadata()?.is_file() {
@@ -107,10 +119,9 @@ fn read_file(folder: &Path, path: &str, left: &mut Left) -> io::Result<Bytes> {
     Ok(data.into())
 }
 
-/// Whether a name begins with a dot on the way to where a path really leads.
-fn is_hidden(folder: &Path, path: &str) -> io::Result<bool> {
-    let (folder, whole) = (folder.canonicalize()?, folder.join(path).canonicalize()?);
-    let below = whole.strip_prefix(folder).map_err(io::Error::other)?;
+/// Whether a name begins with a dot on the way from a folder to a file in it.
+fn is_hidden(folder: &Path, whole: &Path) -> io::Result<bool> {
+    let below = whole.strip_prefix(folder.canonicalize()?).map_err(io::Error::other)?;
     Ok(below.components().any(|name| name.as_os_str().as_encoded_bytes().starts_with(b".")))
 }
 
@@ -165,6 +176,8 @@ mod tests {
         symlink("../skill/SKILL.md", folder.join("linked/SKILL.md")).unwrap();
         symlink("..", folder.join("linked/up")).unwrap();
         symlink("skill/.env", folder.join("shown.txt")).unwrap();
+        fs::write(folder.join("note.txt"), "a secret").unwrap();
+        symlink("note.txt", folder.join("noted.txt")).unwrap();
         symlink("../..", folder.join("up")).unwrap();
 
         let names = [
@@ -179,9 +192,11 @@ mod tests {
             "none",
             "large",
             "shown.txt",
+            "note.txt",
+            "noted.txt",
         ];
         let locations = names.map(str::to_owned);
-        let read = read(&folder, &locations);
+        let read = read(&folder, &locations, &[folder.join("note.txt")]);
         let skill = BTreeMap::from([
             ("SKILL.md".to_owned(), Bytes::from_static(b"main")),
             ("scripts/a.py".to_owned(), Bytes::from_static(&[0xff])),
@@ -197,6 +212,8 @@ mod tests {
             ("up", "outside of the document's folder"),
             ("none", "No such file"),
             ("shown.txt", "it leads to something that is hidden"),
+            ("note.txt", "a secret of a grant is kept in it"),
+            ("noted.txt", "a secret of a grant is kept in it"),
             ("large", "all files of the document's locations together"),
         ] {
             let reason = read[location].as_ref().expect_err(location);

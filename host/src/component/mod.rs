@@ -283,7 +283,7 @@ impl Source {
     /// As [`Source::from_contents`]; or the file can't be read.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let contents = std::fs::read(path).map_err(LoadError::Read)?;
-        let files = Imported::of_file(path, &contents).read();
+        let files = Imported::of_file(path, &contents).read(&[]);
         Self::from_contents(path, contents, files)
     }
 

@@ -13,7 +13,7 @@ mod secret;
 mod source;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 pub use self::{
     addresses::{Addresses, BadRange, parse_range},
@@ -64,6 +64,18 @@ pub struct Rewrite {
 }
 
 impl Grant {
+    /// The files that its secrets are kept in.
+    pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
+        let stored = self.secrets.values().map(|source| match source {
+            Source::Stored(stored) => stored,
+            Source::OAuth2(client) => &client.client_secret,
+        });
+        stored.filter_map(|stored| match stored {
+            Stored::File(file) | Stored::Member { file, .. } => Some(file.as_path()),
+            Stored::Value(_) | Stored::Missing(_) => None,
+        })
+    }
+
     /// The token endpoints that the operator names.
     pub fn token_urls(&self) -> impl Iterator<Item = &TokenUrl> {
         self.secrets.values().filter_map(|source| match source {
