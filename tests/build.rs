@@ -18,7 +18,8 @@ fn main() {
     for input in ["wit", "plugins/sdk", "tests/fixtures", "Cargo.toml", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={}", root.join(input).display());
     }
-    let target = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("fixtures");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    let target = out.ancestors().nth(3).expect("cargo's is <profile>/build/<package>/out").join("guests");
     let mut build = Command::new(env::var_os("CARGO").expect("set by cargo"));
     build
         .current_dir(&root)

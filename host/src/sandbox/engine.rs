@@ -2,7 +2,11 @@
 //!
 //! Once per process. What a single call may use is set in its store.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+    time::Duration,
+};
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -43,6 +47,9 @@ const CALL_STACK: usize = 2 << 20;
 /// The largest memory that a grant can allow: the pool is made with slots of this size.
 pub const MAX_MEMORY: usize = 1 << 30;
 
+/// One for the process, whatever number of engines it has: what a function is compiled for is part of what it is found by.
+static FUNCTIONS: LazyLock<Arc<Functions>> = LazyLock::new(Arc::default);
+
 /// Makes the engine and starts its clock.
 pub(super) fn start() -> wasmtime::Result<Engine> {
     let engine = Engine::new(&config()?)?;
@@ -72,7 +79,7 @@ fn config() -> wasmtime::Result<Config> {
         .async_stack_size(CALL_STACK)
         // No guest of this contract uses WASI 0.3, and its bookkeeping costs every call.
         .concurrency_support(false)
-        .enable_incremental_compilation(Arc::new(Functions::default()))?;
+        .enable_incremental_compilation(FUNCTIONS.clone())?;
     Ok(config)
 }
 
