@@ -214,6 +214,10 @@ fn read_operation(
     };
     let exposure = read_common(&mut fields, Surface::Rest(route), name, inputs, scope, report);
     fields.finish();
+    if let Some(exposure) = exposure.as_ref().filter(|it| it.output_schema.is_some() && told.schema.is_some()) {
+        let why = "a schema in `responses` beside `outputSchema`, which says what the result is";
+        responses::report_unpublished(exposure.action.at(), why, report);
+    }
     exposure.map(|exposure| Exposure {
         output_schema: exposure.output_schema.or(told.schema),
         bytes: told.bytes,

@@ -112,6 +112,9 @@ fn read_content(entry: &Entry, report: &Report) -> Option<Told> {
     fields.finish();
     let media_type = media_type?;
     if is_binary {
+        if let Some(schema) = schema {
+            report_unpublished(&schema.at, "bytes have no schema", report);
+        }
         let bytes = Placed { at: entry.key_at.clone(), value: Some(media_type) };
         return Some(Told { schema: None, bytes: Some(bytes) });
     }
