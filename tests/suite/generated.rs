@@ -20,7 +20,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 use self::{
-    lab::{Lab, Made, Offered, make, same, seeds, try_one},
+    lab::{Lab, Made, Offered, count, make, same, seeds, try_all},
     requests::{Operation, Request},
 };
 use crate::harness::{Seen, Upstream};
@@ -41,18 +41,8 @@ fn requests(upstream: &Upstream) -> Vec<Request> {
 async fn every_input_is_refused_or_becomes_the_request_that_the_rules_say() {
     let documents: Vec<_> = seeds(DOCUMENTS).map(|seed| Made::of(seed, &requests::operations())).collect();
     let lab = Lab::of(&documents).await;
-    let (mut refused, mut sent) = (0, 0);
-    for Made { seed, mut runner, operations } in documents {
-        for (at, operation) in operations.iter().enumerate() {
-            for _ in 0..INPUTS {
-                let test = async |input: &Map<String, Value>| call(&lab, (seed, at), operation, input).await;
-                match try_one((seed, operation), &mut runner, &operation.inputs(), test).await {
-                    true => sent += 1,
-                    false => refused += 1,
-                }
-            }
-        }
-    }
+    let test = async |at, operation: &Operation, input: &Map<String, Value>| call(&lab, at, operation, input).await;
+    let (sent, refused) = count(&try_all(documents, INPUTS, Operation::inputs, test).await);
     // Neither kind is an accident.
     assert!(refused > 100 && sent > 100, "{refused} refused, {sent} sent");
 }

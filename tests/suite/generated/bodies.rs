@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     document::Offer,
-    lab::{Lab, Made, Offered, same, seeds, try_one},
+    lab::{Lab, Made, Offered, count, same, seeds, try_all},
     parameters::{Kind, TEXTS, text},
     sent::{self, Part},
 };
@@ -340,18 +340,8 @@ fn good_of_any() -> BoxedStrategy<Value> {
 async fn every_input_is_refused_or_is_what_an_upstream_reads_in_a_body() {
     let documents: Vec<_> = seeds(DOCUMENTS).map(|seed| Made::of(seed, &operations())).collect();
     let lab = Lab::of(&documents).await;
-    let (mut refused, mut sent) = (0, 0);
-    for Made { seed, mut runner, operations } in documents {
-        for (at, operation) in operations.iter().enumerate() {
-            for _ in 0..INPUTS {
-                let test = async |input: &Map<String, Value>| call(&lab, (seed, at), operation, input).await;
-                match try_one((seed, operation), &mut runner, &operation.inputs(), test).await {
-                    true => sent += 1,
-                    false => refused += 1,
-                }
-            }
-        }
-    }
+    let test = async |at, operation: &Operation, input: &Map<String, Value>| call(&lab, at, operation, input).await;
+    let (sent, refused) = count(&try_all(documents, INPUTS, Operation::inputs, test).await);
     assert!(refused > 40 && sent > 200, "{refused} refused, {sent} sent");
 }
 

@@ -16,7 +16,7 @@ use self::model::Led;
 use super::{
     document::Offer,
     json_path::{Path, Step},
-    lab::{Lab, Made, Offered, Told, same, seeds, try_one},
+    lab::{Lab, Made, Offered, Told, count, same, seeds, try_all},
     parameters::{encode, text},
 };
 
@@ -307,18 +307,8 @@ fn object() -> BoxedStrategy<Value> {
 async fn every_flow_asks_what_it_may_in_an_order_that_it_may_and_comes_to_its_result() {
     let documents: Vec<_> = seeds(DOCUMENTS).map(|seed| Made::of(seed, &flows())).collect();
     let lab = Lab::of(&documents).await;
-    let (mut done, mut failed) = (0, 0);
-    for Made { seed, mut runner, operations } in documents {
-        for (at, flow) in operations.iter().enumerate() {
-            for _ in 0..INPUTS {
-                let test = async |it: &Call| call(&lab, (seed, at), flow, it).await;
-                match try_one((seed, flow), &mut runner, &flow.calls(), test).await {
-                    true => done += 1,
-                    false => failed += 1,
-                }
-            }
-        }
-    }
+    let test = async |at, flow: &Flow, it: &Call| call(&lab, at, flow, it).await;
+    let (done, failed) = count(&try_all(documents, INPUTS, Flow::calls, test).await);
     assert!(done > 100 && failed > 50, "{done} done, {failed} failed");
 }
 

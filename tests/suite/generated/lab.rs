@@ -73,8 +73,33 @@ impl Drop for Tried<'_> {
     }
 }
 
+/// Tries each operation of the documents with so many inputs. Gives what each has led to.
+pub async fn try_all<O: Debug, S: Strategy<Value: Debug>, V>(
+    documents: Vec<Made<O>>,
+    count: usize,
+    inputs: impl Fn(&O) -> S,
+    test: impl AsyncFn((u64, usize), &O, &S::Value) -> Result<V, String>,
+) -> Vec<V> {
+    let mut all = Vec::new();
+    for Made { seed, mut runner, operations } in documents {
+        for (at, operation) in operations.iter().enumerate() {
+            for _ in 0..count {
+                let test = async |input: &S::Value| test((seed, at), operation, input).await;
+                all.push(try_one((seed, operation), &mut runner, &inputs(operation), test).await);
+            }
+        }
+    }
+    all
+}
+
+/// How many are true, and how many aren't.
+pub fn count(all: &[bool]) -> (usize, usize) {
+    let is = all.iter().filter(|it| **it).count();
+    (is, all.len() - is)
+}
+
 /// Makes an input up and tries it. One that fails is made smaller as long as it fails, and told with its seed.
-pub async fn try_one<T: Debug, V>(
+async fn try_one<T: Debug, V>(
     (seed, operation): (u64, &dyn Debug),
     runner: &mut TestRunner,
     inputs: &impl Strategy<Value = T>,

@@ -17,7 +17,7 @@ use self::output::{Out, constant, members_of, of_all, of_answer, of_inputs, out,
 use super::{
     document::Offer,
     formats::{Format, format},
-    lab::{Lab, Made, Offered, Told, same, seeds, try_one},
+    lab::{Lab, Made, Offered, Told, count, same, seeds, try_all},
     parameters::encode,
 };
 
@@ -183,19 +183,9 @@ impl Answer {
 async fn every_answer_becomes_the_result_that_the_document_describes() {
     let documents: Vec<_> = seeds(DOCUMENTS).map(|seed| Made::of(seed, &operations())).collect();
     let lab = Lab::of(&documents).await;
-    let (mut nulls, mut others) = (0, 0);
-    for Made { seed, mut runner, operations } in documents {
-        for (at, operation) in operations.iter().enumerate() {
-            for _ in 0..INPUTS {
-                let test = async |it: &Call| call(&lab, (seed, at), operation, it).await;
-                let made = try_one((seed, operation), &mut runner, &operation.calls(), test).await;
-                match made.to_string().contains("null") {
-                    true => nulls += 1,
-                    false => others += 1,
-                }
-            }
-        }
-    }
+    let test = async |at, operation: &Operation, it: &Call| call(&lab, at, operation, it).await;
+    let made = try_all(documents, INPUTS, Operation::calls, test).await;
+    let (nulls, others) = count(&made.iter().map(|it| it.to_string().contains("null")).collect::<Vec<_>>());
     assert!(nulls > 100 && others > 100, "{nulls} lack something, {others} don't");
 }
 
