@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io, mem,
+    io,
     num::NonZero,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream::FuturesOrdered};
+use futures::{FutureExt, StreamExt, stream::FuturesOrdered};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -57,13 +57,13 @@ impl FolderError {
 /// A version of a file that isn't known yet.
 struct News<'a> {
     path: &'a Path,
-    contents: &'a io::Result<Vec<u8>>,
-    /// What it imports from.
-    files: Files,
     version: String,
-    /// The folders of these files.
+    /// The folders of the files that it imports from or serves.
     imports: BTreeSet<PathBuf>,
 }
+
+/// What has come of a file: its plugin; `None` for one that is none, but for documents to import from.
+type Compiled = Result<Option<Plugin>, ReplaceError>;
 
 /// The plugin folder and what is known of its files.
 pub struct Folder {
@@ -190,17 +190,12 @@ impl Folder {
                 let files = imported.read(&self.secrets);
                 let version = version(contents, &files);
                 if self.is_news(path, &version) {
-                    compiling.push_back(self.compile(News {
-                        path,
-                        contents,
-                        files,
-                        version,
-                        imports: imported.folders(),
-                    }));
+                    let news = News { path, version, imports: imported.folders() };
+                    compiling.push_back(self.compile(path, contents, files).map(|compiled| (news, compiled)));
                 }
             }
-            let Some((news, plugin)) = compiling.next().await else { break };
-            self.load(news, plugin, listing);
+            let Some((news, compiled)) = compiling.next().await else { break };
+            self.load(news, compiled, listing);
         }
     }
 
@@ -230,10 +225,9 @@ impl Folder {
     }
 
     /// Puts a file's plugin into the catalog, and notes what has become of the file.
-    fn load(&self, news: News<'_>, plugin: Result<Option<Plugin>, ReplaceError>, listing: &Listing) {
-        let News { path, version, imports, .. } = news;
+    fn load(&self, News { path, version, imports }: News<'_>, compiled: Compiled, listing: &Listing) {
         let file = file_name(path);
-        let state = match self.put(path, plugin, listing) {
+        let state = match self.put(path, compiled, listing) {
             Ok(Some(plugin)) => {
                 tracing::info!(plugin, version, "plugin loaded");
                 self.warn_of_unserved(&plugin);
@@ -275,19 +269,8 @@ impl Folder {
         }
     }
 
-    async fn compile<'a>(&self, mut news: News<'a>) -> (News<'a>, Result<Option<Plugin>, ReplaceError>) {
-        let files = mem::take(&mut news.files);
-        let plugin = self.plugin(news.path, news.contents, files).await;
-        (news, plugin)
-    }
-
-    /// Makes the file's plugin. `None` for a file that is none, but for documents to import from.
-    async fn plugin(
-        &self,
-        path: &Path,
-        contents: &io::Result<Vec<u8>>,
-        files: Files,
-    ) -> Result<Option<Plugin>, ReplaceError> {
+    /// Makes the file's plugin.
+    async fn compile(&self, path: &Path, contents: &io::Result<Vec<u8>>, files: Files) -> Compiled {
         let contents = contents.as_ref().map_err(|e| ReplaceError::Read(e.to_string()))?;
         let source = Source::from_contents(path, contents.clone(), files)?;
         if matches!(source, Source::Shared(_)) {
@@ -304,24 +287,15 @@ impl Folder {
     }
 
     /// Gives the name of the plugin that is in the catalog now. That another file has it counts before what is wrong with this one.
-    fn put(
-        &self,
-        path: &Path,
-        compiled: Result<Option<Plugin>, ReplaceError>,
-        listing: &Listing,
-    ) -> Result<Option<String>, ReplaceError> {
-        if let Ok(None) = compiled {
-            return Ok(None);
-        }
+    fn put(&self, path: &Path, compiled: Compiled, listing: &Listing) -> Result<Option<String>, ReplaceError> {
+        let Some(compiled) = compiled.transpose() else { return Ok(None) };
         let file = file_name(path);
         let name = plugin_name(&file).ok_or(ReplaceError::Name)?;
         if let Some(other) = self.twin(path, name, listing) {
             return Err(ReplaceError::Twin(other));
         }
-        let Some(plugin) = compiled? else { return Ok(None) };
-        let name = plugin.name().to_owned();
-        self.catalog.put(plugin)?;
-        Ok(Some(name))
+        self.catalog.put(compiled?)?;
+        Ok(Some(name.to_owned()))
     }
 
     /// Another file that serves the same plugin name, such as `x.wasm` beside `x.yaml`.

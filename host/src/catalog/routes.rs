@@ -3,6 +3,7 @@
 //! It finds the operation and the path's values; it doesn't read queries or bodies.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -79,9 +80,10 @@ impl Routes {
     ) -> Routed<'a> {
         let (mut others, mut hidden) = (BTreeSet::new(), BTreeSet::new());
         // Whoever takes a path that is handed on may read it like this.
-        let plain = plain(path);
-        let meant = self.at(&plain).find_map(|(methods, _)| methods.get(method));
-        if meant.is_some_and(|target| !is_seen(&target.operation)) {
+        if let Cow::Owned(plain) = plain(path)
+            && let Some(meant) = self.at(&plain).find_map(|(methods, _)| methods.get(method))
+            && !is_seen(&meant.operation)
+        {
             return Routed::NotFound;
         }
         for (methods, values) in self.at(path) {
@@ -114,9 +116,12 @@ impl Routes {
 }
 
 /// A path as a server may read it: what needn't be encoded decoded, without empty segments.
-fn plain(path: &str) -> String {
+fn plain(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') && !path.contains("//") && !path.ends_with('/') {
+        return Cow::Borrowed(path);
+    }
     let segments = path.split('/').filter(|segment| !segment.is_empty());
-    segments.fold(String::new(), |plain, segment| plain + "/" + &decode_unreserved(segment))
+    Cow::Owned(segments.fold(String::new(), |plain, segment| plain + "/" + &decode_unreserved(segment)))
 }
 
 /// Decodes the characters that mean the same in either form (RFC 3986, section 2.3).

@@ -32,7 +32,8 @@ impl Imported {
     /// What the document in a file wants; nothing is read yet.
     pub fn of(file: &Path, text: &str) -> Self {
         let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        Self { folder: folder.to_owned(), paths: document::wanted(text), located: document::located(text) }
+        let document::Wanted { imported, located } = document::wanted(text);
+        Self { folder: folder.to_owned(), paths: imported, located }
     }
 
     /// What a file wants: a component nothing, nor what isn't text.
@@ -86,7 +87,7 @@ pub fn beside(document: &Path, origins: &Origins) -> Origins {
 
 /// Only regular files, and no more of one than is left.
 fn read(folder: &Path, path: &str, left: u64) -> io::Result<String> {
-    let file = open(folder, path)?;
+    let Opened { file, .. } = open(folder, path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -100,21 +101,32 @@ fn read(folder: &Path, path: &str, left: u64) -> io::Result<String> {
 
 /// Opens a file in the folder or below it. Where links lead counts, not where they are; and that is looked at again once the file is
 /// open, as a link could be another one by then.
-pub(super) fn open(folder: &Path, path: &str) -> io::Result<File> {
-    let inside = || {
-        let file = folder.join(path).canonicalize()?;
-        match file.starts_with(folder.canonicalize()?) {
-            true => Ok(file),
-            false => Err(io::Error::other("it is outside of the document's folder")),
-        }
-    };
+pub(super) fn open(folder: &Path, path: &str) -> io::Result<Opened> {
     // A pipe would be waited for; and the last step is no link any more.
     let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(inside()?)?;
-    let (opened, named) = (file.metadata()?, inside()?.metadata()?);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(inside(folder, path)?.0)?;
+    let (at, below) = inside(folder, path)?;
+    let (opened, named) = (file.metadata()?, at.metadata()?);
     match (opened.dev(), opened.ino()) == (named.dev(), named.ino()) {
-        true => Ok(file),
+        true => Ok(Opened { file, at, below }),
         false => Err(io::Error::other("it was replaced while it was read")),
+    }
+}
+
+/// A file in a folder, and where it really is.
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) at: PathBuf,
+    /// From the folder.
+    pub(super) below: PathBuf,
+}
+
+/// Where a path leads, and that from the folder, in which it has to be.
+pub(super) fn inside(folder: &Path, path: &str) -> io::Result<(PathBuf, PathBuf)> {
+    let at = folder.join(path).canonicalize()?;
+    match at.strip_prefix(folder.canonicalize()?).map(Path::to_owned) {
+        Ok(below) => Ok((at, below)),
+        Err(_) => Err(io::Error::other("it is outside of the document's folder")),
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::files::open;
+use super::files::{Opened, inside, open};
 use crate::document::{LOCATED_NAME, Located, MAX_LOCATED_BYTES, MAX_LOCATED_FILES, is_file_name};
 
 /// How many folders there may be inside each other. Skills have two or three.
@@ -58,7 +58,7 @@ fn read_one(folder: &Path, location: &str, left: &mut Left) -> io::Result<Locate
 
 /// The paths of the files in a folder and below it. A link to a file is followed like any; one to a folder could lead round in circles.
 fn list(folder: &Path, below: &str, depth: usize, found: &mut Vec<String>) -> io::Result<()> {
-    for entry in inside(folder, below)? {
+    for entry in entries(folder, below)? {
         let (name, is_folder) = entry?;
         if name.starts_with('.') {
             continue;
@@ -79,13 +79,9 @@ fn list(folder: &Path, below: &str, depth: usize, found: &mut Vec<String>) -> io
 }
 
 /// The names in a folder that is in the document's, and which of them are folders.
-fn inside(folder: &Path, below: &str) -> io::Result<impl Iterator<Item = io::Result<(String, bool)>>> {
-    let whole = folder.join(below).canonicalize()?;
-    if !whole.starts_with(folder.canonicalize()?) {
-        return Err(io::Error::other("it is outside of the document's folder"));
-    }
-    let entries = fs::read_dir(whole)?;
-    Ok(entries.map(|entry| {
+fn entries(folder: &Path, below: &str) -> io::Result<impl Iterator<Item = io::Result<(String, bool)>>> {
+    let (at, _) = inside(folder, below)?;
+    Ok(fs::read_dir(at)?.map(|entry| {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|_| io::Error::other("a name in it is not UTF-8"))?;
         Ok((name, entry.file_type()?.is_dir()))
@@ -94,12 +90,11 @@ fn inside(folder: &Path, below: &str) -> io::Result<impl Iterator<Item = io::Res
 
 /// Only regular files, and no more of one than is left.
 fn read_file(folder: &Path, path: &str, left: &mut Left) -> io::Result<Bytes> {
-    let file = open(folder, path)?;
-    let whole = folder.join(path).canonicalize()?;
-    if left.secrets.contains(&whole) {
+    let Opened { file, at, below } = open(folder, path)?;
+    if left.secrets.contains(&at) {
         return Err(io::Error::other("a secret of a grant is kept in it"));
     }
-    if is_hidden(folder, &whole)? {
+    if below.components().any(|name| name.as_os_str().as_encoded_bytes().starts_with(b".")) {
         return Err(io::Error::other("it leads to something that is hidden"));
     }
     if !file.metadata()?.is_file() {
@@ -119,12 +114,6 @@ fn read_file(folder: &Path, path: &str, left: &mut Left) -> io::Result<Bytes> {
     Ok(data.into())
 }
 
-/// Whether a name begins with a dot on the way from a folder to a file in it.
-fn is_hidden(folder: &Path, whole: &Path) -> io::Result<bool> {
-    let below = whole.strip_prefix(folder.canonicalize()?).map_err(io::Error::other)?;
-    Ok(below.components().any(|name| name.as_os_str().as_encoded_bytes().starts_with(b".")))
-}
-
 fn too_many() -> String {
     format!("there are more than {MAX_LOCATED_FILES} files at the document's locations")
 }
@@ -139,11 +128,11 @@ pub(super) fn folders(folder: &Path, locations: &[String]) -> Vec<PathBuf> {
 }
 
 fn add(folder: &Path, below: &str, depth: usize, folders: &mut Vec<PathBuf>) {
-    // Of a folder that isn't there the one above tells when it comes.
     if folders.len() == MAX_LOCATED_FILES {
         return;
     }
-    let Ok(entries) = inside(folder, below) else { return };
+    // Of a folder that isn't there the one above tells when it comes.
+    let Ok(entries) = entries(folder, below) else { return };
     folders.push(folder.join(below));
     let below_it = entries
         .filter_map(Result::ok)

@@ -45,7 +45,7 @@ pub enum Source {
     Document {
         /// Its text.
         text: String,
-        /// The files that it imports from.
+        /// The files that it imports from or serves.
         files: Files,
         /// Its own file.
         path: PathBuf,

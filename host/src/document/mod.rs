@@ -113,23 +113,27 @@ fn compile_reporting(lints: Lints, source: &str, files: &Files, mode: Mode) -> R
     }
 }
 
-/// The files that a document imports from, by their paths from its folder. None for a text that can't be read.
-pub fn wanted(source: &str) -> Vec<String> {
-    // The folder asks this of every document after every change. Whoever hides the key behind an escape is told that the file
-    // wasn't given.
-    if !source.contains("import") {
-        return Vec::new();
-    }
-    parse(source, &Report::default()).map_or_else(Vec::new, |root| imports::wanted(&root))
+/// The files of its folder that a document names, by their paths from it.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Those that it imports from.
+    pub imported: Vec<String>,
+    /// Those that it serves, or folders of them.
+    pub located: Vec<String>,
 }
 
-/// The paths at which there is what a document serves as it is, from its folder. None for a text that can't be read.
-pub fn located(source: &str) -> Vec<String> {
-    // As with imports.
-    if !source.contains("location") || !["uri", "prompts", "skills"].iter().any(|key| source.contains(key)) {
-        return Vec::new();
+/// The files that a document names. None for a text that can't be read.
+pub fn wanted(source: &str) -> Wanted {
+    // The folder asks this of every document after every change. Whoever hides a key behind an escape is told that the file wasn't given.
+    let has = |key: &str| source.contains(key);
+    let may_serve = has("location") && ["uri", "prompts", "skills"].into_iter().any(has);
+    if !has("import") && !may_serve {
+        return Wanted::default();
     }
-    parse(source, &Report::default()).map_or_else(Vec::new, |root| located::wanted(&root))
+    parse(source, &Report::default()).map_or_else(Wanted::default, |root| Wanted {
+        imported: imports::wanted(&root),
+        located: located::wanted(&root),
+    })
 }
 
 /// Whether a text is no capability of its own, only parts that other documents import.

@@ -65,7 +65,7 @@ fn an_import_is_what_it_stands_for() {
         .replace("    - type: mcp", "    - {from: shared.yaml, import: api}\n    - type: mcp");
     let compiled = with(&exposes, SHARED).unwrap_or_else(|e| panic!("{e:?}"));
     assert_eq!(compiled.plan.description.operations[0].name, "get-r");
-    assert_eq!(wanted(&exposes), ["shared.yaml"]);
+    assert_eq!(wanted(&exposes).imported, ["shared.yaml"]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn imports_are_bounded() {
     assert!(told.iter().any(|it| it.contains("error AL002") && it.ends_with(".import")), "{:?}", &told[..5]);
     let files: String = (0..40).map(|n| format!("    - {{from: {n}.yaml, import: people}}\n")).collect();
     let many = importing("from: shared.yaml, import: people").replacen("  exposes", &format!("{files}  exposes"), 1);
-    assert_eq!(wanted(&many).len(), 32);
+    assert_eq!(wanted(&many).imported.len(), 32);
     assert!(problems(&many, SHARED).iter().any(|it| it.contains("error AL002")));
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::super::{Code, Files, Located, MAX_LOCATED_BYTES, compile_with, located, migrate};
+use super::super::{Code, Files, Located, MAX_LOCATED_BYTES, compile_with, migrate, wanted};
 use super::{Compiled, Mode};
 use crate::contract::{Contents, Freshness, Piece, Resource};
 use crate::document::plan::Action;
@@ -90,7 +90,7 @@ fn files_are_in_the_plan() {
         (Some("application/octet-stream"), &Contents::Binary(vec![0xff].into())),
     ];
     assert_eq!(constants.collect::<Vec<_>>(), expected);
-    assert_eq!(located(DOCUMENT), ["guides"]);
+    assert_eq!(wanted(DOCUMENT).located, ["guides"]);
 }
 
 #[test]
