@@ -10,7 +10,7 @@ mod optional;
 mod question;
 mod upload;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use serde_json::Value;
 use tracing::Instrument;
@@ -88,6 +88,23 @@ impl Reply {
 /// A response body on its way from the upstream to the caller. It ends with an error when the upstream breaks off or a limit of
 /// the grant is reached.
 pub type Body = UnsyncBoxBody<Bytes, Failure>;
+
+/// The body, or its first `limit` bytes with what came along with them; the rest is not fetched.
+///
+/// # Errors
+/// As the body's.
+pub async fn read_body(body: &mut Body, limit: usize) -> Result<Bytes, Failure> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            read.extend_from_slice(&data);
+        }
+        if read.len() >= limit {
+            break;
+        }
+    }
+    Ok(read.freeze())
+}
 
 /// Carries out a call.
 ///

@@ -17,10 +17,9 @@ use tokio::{
 
 use super::CliError;
 use crate::{
-    contract::{Credential, Placement, Upstream},
-    grant::{
-        Addresses, Confirm, Destination, Grant, Pattern, Retries, Rewrite, Secret, Source, Tls, TokenUrl, parse_range,
-    },
+    contract::Upstream,
+    egress,
+    grant::{Addresses, Confirm, Destination, Grant, Pattern, Retries, Rewrite, Secret, Source, Tls, parse_range},
 };
 
 /// What stands for each secret until it is shown. No API has a key like it, and it is the same however it is encoded in a URL.
@@ -81,7 +80,7 @@ impl Recorder {
         };
         let declared = declared.iter().map(single).collect::<Result<Vec<_>, _>>()?;
         let endpoints: Vec<Destination> =
-            upstreams.iter().flat_map(|it| &it.credentials).filter_map(token_endpoint).collect();
+            upstreams.iter().flat_map(|it| &it.credentials).filter_map(egress::token_endpoint).collect();
         let all = declared.iter().chain(&endpoints).cloned();
         let everything = || Grant { hosts: all.map(Pattern::from).collect(), ..Grant::default() };
         let grant = granted.unwrap_or_else(everything);
@@ -127,13 +126,6 @@ impl Recorder {
             }
         });
         receiver
-    }
-}
-
-fn token_endpoint(credential: &Credential) -> Option<Destination> {
-    match &credential.placement {
-        Placement::OAuth2(request) => Some(TokenUrl::parse(&request.url).ok()?.destination()),
-        Placement::Header(_) | Placement::Query(_) | Placement::Basic | Placement::Digest => None,
     }
 }
 

@@ -46,7 +46,22 @@ pub enum Contents {
     Binary(Bytes),
 }
 
+/// Whether a media type is JSON: `application/json`, or any type that ends in `+json` (RFC 6839). Parameters, such as a charset, don't
+/// matter: JSON is UTF-8.
+pub fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"))
+}
+
 impl Contents {
+    /// Text where bytes are that, else bytes.
+    pub fn of_bytes(data: Bytes) -> Self {
+        match str::from_utf8(&data) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Binary(data),
+        }
+    }
+
     /// How many bytes they have.
     pub fn size(&self) -> usize {
         match self {

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use self::{
     consent::{Consent, Ticket, Unconfirmed},
-    content::{Blob, Content, Contents, Link, Message, Resource, Role},
+    content::{Blob, Content, Contents, Link, Message, Resource, Role, is_json},
     dialogue::{Abilities, Answer, AnswerValue, Dialogue, Question, QuestionRequest, Questions, Root},
     document::{Facts, Freshness, Piece, ReadByOperation, UriTemplate, WrittenMessage, WrittenPrompt},
     effect::{BadEffect, Effect},
@@ -215,6 +215,10 @@ pub struct Upstream {
 /// What the hosts end in of upstreams whose address only the operator knows: the grant has to lead them somewhere. No name in the DNS
 /// ends so (RFC 2606), so that nobody is asked where it doesn't.
 pub const PLACEHOLDER: &str = ".invalid";
+
+/// Header fields that belong to the connection (RFC 9110, section 7.6.1, and what frames a message): how a request is sent is the host's affair.
+pub const CONNECTION_HEADERS: [&str; 9] =
+    ["host", "connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// The header field by which a request says which of a plugin's upstreams it means. It never leaves the host.
 pub const UPSTREAM_HEADER: &str = "airlock-upstream";

@@ -7,6 +7,7 @@ mod bind;
 mod flow;
 mod pages;
 mod request;
+mod resource;
 mod subject;
 mod weight;
 
@@ -19,9 +20,7 @@ pub use self::{flow::reads, subject::Subject, weight::weight};
 use super::body;
 use super::diagnostic::Code;
 use super::inputs::{self, Inputs};
-use super::model::{
-    self, Argument, Consumed, Consumes, Document, Exposure, Outputs, Parameter, RawAnswer, Readable, Surface, With,
-};
+use super::model::{self, Argument, Consumed, Consumes, Document, Exposure, Outputs, Parameter, Surface, With};
 use super::names::{Match, find_match};
 use super::plan::{Action, Call, Request, TemplatePart, Value};
 use super::report::Report;
@@ -97,7 +96,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         None => outputs.shape.clone().with_values(&|value| bindings.apply(value)),
     });
     let calls: Vec<Called> = fed.iter().map(|fed| fed.called).collect();
-    answer::check_bytes(&subject, &calls, report)?;
+    answer::check_told(&subject, &calls, report)?;
     let (action, answered_by) = match (subject.action, fed.as_slice()) {
         (model::Action::Constant(resource), _) => (Action::Constant(resource.value.clone()), None),
         (model::Action::Flow(flow), fed) => {
@@ -117,8 +116,7 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
     };
     answer::check_schema(&subject, &action, answered_by, report)?;
     if let Surface::Resource(readable) = &exposure.surface {
-        check_bytes(readable, exposure, answered_by, report);
-        check_reads(&subject, &calls, report);
+        resource::check(readable, &subject, &calls, answered_by, report);
     }
     let answer_schema = match fed.as_slice() {
         [Fed { call: model::Call { paginate: Some(asked), .. }, called, .. }] => {
@@ -127,32 +125,6 @@ pub fn link<'a>(exposure: &'a Exposure, document: &'a Document, report: &Report)
         _ => answered_by.and_then(|consumed| consumed.output_schema.as_ref()).map(Cow::Borrowed),
     };
     Some(Offer { subject, calls, answer_schema, inputs, action })
-}
-
-/// What is read as bytes has to come as bytes: of anything else, bytes are only made by writing it down.
-fn check_bytes(readable: &Readable, exposure: &Exposure, answered_by: Option<&Consumed>, report: &Report) {
-    let is_bytes = answered_by.is_some_and(|consumed| matches!(consumed.answer, RawAnswer::Bytes(_)));
-    if readable.binary && !is_bytes && !matches!(exposure.action, model::Action::Constant(_)) {
-        report
-            .error(Code::InvalidValue, exposure.action.at(), "`binary: true` for what isn't bytes")
-            .expected("a call of an operation with `outputRawFormat: binary`")
-            .hint("leave `binary` out, or say there that the answer is bytes");
-    }
-}
-
-/// Clients read resources without asking anybody.
-fn check_reads(subject: &Subject, calls: &[Called], report: &Report) {
-    let is_safe = subject.shared.and_then(|(_, flow)| flow.semantics.safe) == Some(true);
-    if let Some(called) = calls.iter().find(|called| !is_safe && !reads(&called.consumed.method)) {
-        report
-            .error(
-                Code::InvalidValue,
-                subject.exposure.action.at(),
-                format!("a resource whose reading may change something: it calls {}", called.consumed.method),
-            )
-            .expected("calls by GET, or a `ref` to a flow with `semantics: {safe: true}`")
-            .hint("make a tool of it, which people are asked about");
-    }
 }
 
 /// What the calls, lookups, mappings and outputs take of the inputs; the exposure's own outputs take theirs from its caller.

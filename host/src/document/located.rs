@@ -29,8 +29,8 @@ pub fn is_file_name(name: &str) -> bool {
 /// The paths that a document's locations mean, each once. What can't be one is left out: [`Given::open`] reports it.
 pub fn wanted(root: &Node) -> Vec<String> {
     let owners = [Some(root), root.get("capability")].into_iter().flatten();
-    let exposes = owners.flat_map(|owner| items(owner, "exposes")).filter(|expose| !is_import("exposes", expose));
-    let owners = exposes.flat_map(|it| ["resources", "prompts", "skills"].into_iter().flat_map(|key| items(it, key)));
+    let exposes = owners.flat_map(|owner| owner.items("exposes")).filter(|expose| !is_import("exposes", expose));
+    let owners = exposes.flat_map(|it| ["resources", "prompts", "skills"].into_iter().flat_map(|key| it.items(key)));
     let mut paths = Vec::new();
     for location in owners.filter_map(|owner| owner.get("location")) {
         if let Kind::Text(text) = &location.kind
@@ -42,13 +42,6 @@ pub fn wanted(root: &Node) -> Vec<String> {
         }
     }
     paths
-}
-
-fn items<'n>(owner: &'n Node, key: &str) -> &'n [Node] {
-    match owner.get(key).map(|list| &list.kind) {
-        Some(Kind::List(items)) => items,
-        _ => &[],
-    }
 }
 
 /// The files that were given to a document, and how much of them may still be served: what several name is there for each.

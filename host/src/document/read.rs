@@ -35,13 +35,17 @@ mod skills;
 pub(crate) use authentication::may_send_header;
 use exposes::Beside;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
 use super::diagnostic::Code;
 use super::fields::{Fields, text_of};
 use super::files::Files;
 use super::model::{Document, Secrets};
 use super::report::Report;
 use super::shape::PARTS;
-use super::tree::{Node, Placed};
+use super::tree::{Node, Place, Placed};
 use crate::contract::{NAME_RULE, is_name};
 
 /// The releases of the format whose documents are read as they were meant.
@@ -158,4 +162,25 @@ fn check_name(name: Placed<&str>, report: &Report) -> Option<Placed<String>> {
     }
     report.error(Code::InvalidName, &name.at, format!("name can't be used: {:?}", name.value)).expected(NAME_RULE);
     None
+}
+
+/// Notes where something stands. False, and reported, if it stood somewhere before.
+fn note<K: Eq + Hash>(
+    seen: &mut HashMap<K, Place>,
+    key: K,
+    at: &Place,
+    code: Code,
+    what: &str,
+    report: &Report,
+) -> bool {
+    match seen.entry(key) {
+        Entry::Occupied(earlier) => {
+            report.duplicate(code, at, what, earlier.get());
+            false
+        }
+        Entry::Vacant(free) => {
+            free.insert(at.clone());
+            true
+        }
+    }
 }

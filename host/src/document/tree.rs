@@ -370,6 +370,14 @@ impl Node {
         (!matches!(entry.value.kind, Kind::Null)).then_some(&entry.value)
     }
 
+    /// The items of the list under a key; none where there is no list.
+    pub fn items(&self, key: &str) -> &[Self] {
+        match self.get(key).map(|list| &list.kind) {
+            Some(Kind::List(items)) => items,
+            _ => &[],
+        }
+    }
+
     /// The value as JSON.
     pub fn to_json(&self) -> Json {
         match &self.kind {

@@ -6,11 +6,21 @@
 
 use std::collections::BTreeMap;
 
+use http::Method;
+
 use super::{grant_error::Problem, policy, toml_lines};
 use crate::{
     contract::{Credential, Placement, TokenRequest, names_in},
-    grant::{ClientAuthentication, ClientCredentials, Grant, Pattern, TokenUrl},
+    grant::{ClientAuthentication, ClientCredentials, Destination, Grant, Pattern, TokenUrl},
 };
+
+/// Where the host would ask for what a credential is made of, if it is a token and that is an address.
+pub fn token_endpoint(credential: &Credential) -> Option<Destination> {
+    match &credential.placement {
+        Placement::OAuth2(request) => Some(TokenUrl::parse(&request.url).ok()?.destination()),
+        Placement::Header(_) | Placement::Query(_) | Placement::Basic | Placement::Digest => None,
+    }
+}
 
 /// A client of a token endpoint.
 #[derive(Debug)]
@@ -121,10 +131,9 @@ impl DeclaredTokens {
         if !self.refused.is_empty() {
             let patterns = || self.refused.iter().map(|it| Pattern::from(it.destination()));
             let declared: Vec<String> = patterns().map(|it| it.to_string()).collect();
-            let may_post = |methods: &&Vec<String>| !methods.iter().any(|method| method == "POST");
-            let methods = grant.methods.as_ref().filter(may_post);
+            let methods = grant.methods.as_ref().filter(|methods| !policy::may_ask_for_tokens(methods));
             let mut lines = vec![toml_lines::hosts(&grant.hosts, patterns())];
-            lines.extend(methods.map(|methods| toml_lines::methods(methods, "POST")));
+            lines.extend(methods.map(|methods| toml_lines::methods(methods, Method::POST.as_str())));
             let line = lines.join("\n");
             self.problems.push(Problem::TokenEndpointNotGranted { declared: declared.join(", "), line });
         }

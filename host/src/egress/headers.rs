@@ -5,28 +5,18 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::refusal::Excess;
-use crate::contract::UPSTREAM_HEADER;
+use crate::contract::{CONNECTION_HEADERS, UPSTREAM_HEADER};
 
 /// Sent where a guest sets none: upstreams ask for one, and their operators see whom to ask.
 pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("airlock/", env!("CARGO_PKG_VERSION")));
 
-/// Fields that a guest can't set, beside `proxy-…`.
+/// Fields that a guest can't set, beside `proxy-…` and those of the connection: where a request goes is what the policy has looked at, and two
+/// opinions about how it is framed are request smuggling.
 const DROPPED: &[&str] = &[
     // Credentials come from the host.
     "authorization",
     // It is for the host.
     UPSTREAM_HEADER,
-    // The host is what the policy has looked at.
-    "host",
-    // How the message is framed on this connection is the client's business; two opinions about it are request smuggling.
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
     // Set below.
     "accept-encoding",
     // With these some servers carry out another method or path than the policy has looked at.
@@ -51,7 +41,7 @@ const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "tran
 /// Makes the header of the request that is sent from the guest's. The length is the body's business.
 pub(super) fn outgoing(mut headers: HeaderMap) -> HeaderMap {
     let named = named_by_connection(&headers);
-    remove_where(&mut headers, |name| named.contains(name) || is_listed(name, DROPPED));
+    remove_where(&mut headers, |name| named.contains(name) || is_dropped(name));
     // A secret can't be found in a compressed answer, nor its true size seen.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
@@ -101,7 +91,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 
 /// Whether a plugin may have a credential put into this field. Not into those with which it could redirect or reframe a request.
 pub(super) fn may_hold_credential(name: &HeaderName) -> bool {
-    name == header::AUTHORIZATION || !is_listed(name, DROPPED)
+    name == header::AUTHORIZATION || !is_dropped(name)
 }
 
 /// Takes out the fields of these names.
@@ -124,6 +114,10 @@ pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'
 /// Gateways to programs (CGI, WSGI, Rack) give them `x_a` and `x-a` under one name.
 pub(super) fn is_taken_for(name: &HeaderName, other: &str) -> bool {
     with_hyphens(name.as_str()).eq(with_hyphens(other))
+}
+
+fn is_dropped(name: &HeaderName) -> bool {
+    is_listed(name, DROPPED) || is_listed(name, &CONNECTION_HEADERS)
 }
 
 fn is_listed(name: &HeaderName, list: &[&str]) -> bool {

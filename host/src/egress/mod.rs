@@ -60,6 +60,7 @@ use self::{
 };
 pub use self::{
     audit::AUDIT,
+    clients::token_endpoint,
     grant_error::{GrantError, Problem},
     refusal::{Aspect, Denial, Excess, Fault, Refusal, Rule, TokenFault, Wait},
     response::Body,

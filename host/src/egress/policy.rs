@@ -121,8 +121,7 @@ impl Policy {
     ) -> Result<usize, (Rule, String)> {
         let mut best: Option<usize> = None;
         let mut closest = Aspect::Host;
-        let is_known = self.declared.iter().any(|declared| declared.name.is_some() && declared.name.as_deref() == name);
-        let meant = name.filter(|_| is_known);
+        let meant = name.filter(|name| self.declared.iter().any(|declared| declared.name.as_deref() == Some(*name)));
         let is_meant = |declared: &Declared| declared.name.as_deref() == meant;
         for (index, declared) in self.declared.iter().enumerate().filter(|(_, declared)| is_meant(declared)) {
             match covers(&declared.at, asked).and(has_method(&declared.methods, method)) {
@@ -190,12 +189,16 @@ fn rewrite(rewrites: &[(Pattern, Destination)], asked: &Destination, path: &str)
 /// the host asks by POST is settled; where a grant names methods, that is one of them.
 pub(super) fn granted_endpoint(grant: &Grant, endpoint: &TokenUrl) -> Option<TokenUrl> {
     let asked = endpoint.destination();
-    let may_post = grant.methods.as_ref().is_none_or(|methods| has_method(methods, &Method::POST).is_ok());
-    if closest_miss(&grant.hosts, &asked).is_some() || !may_post {
+    if closest_miss(&grant.hosts, &asked).is_some() || !grant.methods.as_deref().is_none_or(may_ask_for_tokens) {
         return None;
     }
     let (to, path) = rewrite(&rewrites(grant), &asked, endpoint.path());
     Some(endpoint.moved(to, &path))
+}
+
+/// Whether the host may ask for tokens where a grant names methods.
+pub(super) fn may_ask_for_tokens(methods: &[String]) -> bool {
+    has_method(methods, &Method::POST).is_ok()
 }
 
 impl Permitted {

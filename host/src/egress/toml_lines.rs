@@ -2,9 +2,10 @@
 //!
 //! Nothing is read or written here: `config` knows what the lines mean.
 
+use super::clients::token_endpoint;
 use crate::{
-    contract::{Credential, Origin, Origins, PLACEHOLDER, Placement, Upstream},
-    grant::{Pattern, TokenUrl},
+    contract::{Origin, Origins, PLACEHOLDER, Upstream},
+    grant::Pattern,
 };
 
 /// The grant that covers all that a plugin declares, ready to paste; secrets come from where the document supposes them. Upstreams
@@ -28,13 +29,9 @@ pub fn needed_grant(plugin: &str, upstreams: &[Upstream], origins: &Origins) -> 
 
 /// All that has to be granted for what a plugin declares: its upstreams, and the endpoints of their tokens, each once.
 pub(super) fn destinations(upstreams: &[Upstream]) -> Vec<Pattern> {
-    let endpoint = |credential: &Credential| match &credential.placement {
-        Placement::OAuth2(request) => Some(Pattern::from(TokenUrl::parse(&request.url).ok()?.destination())),
-        Placement::Header(_) | Placement::Query(_) | Placement::Basic | Placement::Digest => None,
-    };
     let mut destinations: Vec<Pattern> = Vec::new();
     for upstream in upstreams {
-        let endpoints = upstream.credentials.iter().filter_map(endpoint);
+        let endpoints = upstream.credentials.iter().filter_map(token_endpoint).map(Pattern::from);
         for destination in Pattern::parse(&upstream.base_url).ok().into_iter().chain(endpoints) {
             if !destinations.contains(&destination) {
                 destinations.push(destination);
@@ -105,7 +102,7 @@ fn string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::TokenRequest;
+    use crate::contract::{Credential, Placement, TokenRequest};
 
     #[test]
     fn a_grant_for_all_that_is_declared() {

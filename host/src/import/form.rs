@@ -8,7 +8,7 @@ use super::{
     fit::Wanted,
     names,
     notes::Notes,
-    parameter::{Location, Parameter, keywords_beside, list_or_object},
+    parameter::{Location, Parameter, Shape, keywords_beside, shape},
     place::Place,
     schema::Direction,
     source::Source,
@@ -166,14 +166,16 @@ fn read_field(source: &Source, kind: Kind, field: &Described<'_>, notes: &mut No
         return Err("it has no usable name".to_owned());
     }
     let stated = |key: &str| field.encoding.and_then(|encoding| encoding.get(key));
-    let (is_list, is_object) = list_or_object(source, &field.schema);
+    let shape = shape(source, &field.schema);
     let style = stated("style").and_then(Value::as_str).unwrap_or("form");
     match kind {
-        Kind::UrlEncoded if is_object => return Err("an object can't be written in a field of a form".to_owned()),
-        Kind::UrlEncoded if style != "form" || (is_list && stated("explode") == Some(&false.into())) => {
+        Kind::UrlEncoded if shape == Shape::Object => {
+            return Err("an object can't be written in a field of a form".to_owned());
+        }
+        Kind::UrlEncoded if style != "form" || (shape == Shape::List && stated("explode") == Some(&false.into())) => {
             return Err(format!("no field of a form is written in the style {style} without explode"));
         }
-        Kind::Multipart if is_list => return Err("a list can't be written as several parts".to_owned()),
+        Kind::Multipart if shape == Shape::List => return Err("a list can't be written as several parts".to_owned()),
         Kind::UrlEncoded | Kind::Multipart => {}
     }
     let is_file = is_file(source, &field.schema);
@@ -182,8 +184,8 @@ fn read_field(source: &Source, kind: Kind, field: &Described<'_>, notes: &mut No
     }
     let plain = |text: &&str| !text.contains(|c: char| c == ',' || c == '*' || c.is_control());
     let content_type = stated("contentType").and_then(Value::as_str).filter(plain).map(str::to_owned);
-    let content_type = content_type.or_else(|| match (is_object, is_file) {
-        (true, _) => Some("application/json".to_owned()),
+    let content_type = content_type.or_else(|| match (shape, is_file) {
+        (Shape::Object, _) => Some("application/json".to_owned()),
         (_, true) => Some("application/octet-stream".to_owned()),
         _ => None,
     });

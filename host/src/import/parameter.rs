@@ -255,13 +255,17 @@ pub fn schema_of(source: &Source, written: &Value, place: &Place<'_>, notes: &mu
 
 /// Whether a value is one, many, or named.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub enum Shape {
+    /// One.
     Scalar,
+    /// Many.
     List,
+    /// Named ones.
     Object,
 }
 
-fn shape(source: &Source, schema: &Value) -> Shape {
+/// What a schema is of.
+pub fn shape(source: &Source, schema: &Value) -> Shape {
     let Ok((schema, _)) = source.refs().follow(schema, Place::whole("")) else {
         return Shape::Scalar;
     };
@@ -277,12 +281,6 @@ fn shape(source: &Source, schema: &Value) -> Shape {
     } else {
         Shape::Scalar
     }
-}
-
-/// Whether a schema is that of a list, and whether it is that of an object.
-pub fn list_or_object(source: &Source, schema: &Value) -> (bool, bool) {
-    let shape = shape(source, schema);
-    (shape == Shape::List, shape == Shape::Object)
 }
 
 /// How a list or an object is written.

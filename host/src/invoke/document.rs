@@ -5,19 +5,19 @@
 
 use std::collections::HashSet;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, header};
-use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 
-use super::{Body, Invocation, Reply, Request, Upload, carry_out};
+use super::{Body, Invocation, Reply, Request, Upload, carry_out, read_body};
 use crate::{
     callers::{Denied, Reach, Reading},
     catalog::OperationRef,
     coerce::{Encoding, Texts, coerce},
     conditions::Conditions,
     contract::{
-        Content, Contents, Facts, FilledIn, Link, Prompt, PromptMessages, ReadByOperation, Resource, ResourceTemplate,
+        self, Content, Contents, Facts, FilledIn, Link, Prompt, PromptMessages, ReadByOperation, Resource,
+        ResourceTemplate,
     },
     failure::{Failure, InputProblem},
 };
@@ -97,7 +97,10 @@ fn input(values: &[(&str, &str)], schema: &Value) -> Result<Value, Failure> {
 
 /// What a reply holds, and its media type.
 async fn contents(reply: Reply, resource: &ReadByOperation) -> Result<(Option<String>, Contents), Failure> {
-    let binary = resource.binary;
+    let of_bytes = |data| match resource.binary {
+        true => Contents::Binary(data),
+        false => Contents::of_bytes(data),
+    };
     Ok(match reply {
         Reply::Structured(json) => match serde_json::from_str::<String>(&json.text) {
             Ok(text) if is_text(resource) => (None, Contents::Text(text)),
@@ -108,7 +111,7 @@ async fn contents(reply: Reply, resource: &ReadByOperation) -> Result<(Option<St
             Some(Content::Text(text)) => (Some("text/plain".to_owned()), Contents::Text(text)),
             Some(Content::Image(blob) | Content::Audio(blob)) => (Some(blob.media_type), Contents::Binary(blob.data)),
             Some(Content::Resource(Resource { media_type, contents: Contents::Binary(data), .. })) => {
-                (media_type, of_bytes(data, binary))
+                (media_type, of_bytes(data))
             }
             Some(Content::Resource(Resource { media_type, contents, .. })) => (media_type, contents),
             Some(Content::Link(link)) => (Some("text/uri-list".to_owned()), Contents::Text(link.uri)),
@@ -120,57 +123,34 @@ async fn contents(reply: Reply, resource: &ReadByOperation) -> Result<(Option<St
                 return Err(refused(parts.status.as_u16(), body).await);
             }
             let data = read_all(body).await?;
-            (media_type(&parts.headers), of_bytes(data, binary))
+            (media_type(&parts.headers), of_bytes(data))
         }
     })
 }
 
 /// Whether a text is meant as it is, and not as a JSON document.
 fn is_text(resource: &ReadByOperation) -> bool {
-    let essence = resource.media_type.as_deref().map(|it| it.split(';').next().unwrap_or_default().trim_end());
-    essence.is_some_and(|it| it != "application/json" && !it.ends_with("+json"))
-}
-
-/// Text, where bytes are, unless they are meant as bytes.
-fn of_bytes(data: Bytes, binary: bool) -> Contents {
-    match str::from_utf8(&data) {
-        Ok(text) if !binary => Contents::Text(text.to_owned()),
-        _ => Contents::Binary(data),
-    }
+    resource.media_type.as_deref().is_some_and(|it| !contract::is_json(it))
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
     headers.get(header::CONTENT_TYPE)?.to_str().ok().map(str::to_owned)
 }
 
-async fn refused(status: u16, body: Body) -> Failure {
-    let said = beginning(body, MAX_ERROR).await.unwrap_or_default();
+async fn refused(status: u16, mut body: Body) -> Failure {
+    let said = read_body(&mut body, MAX_ERROR).await.unwrap_or_default();
     let end = said.len().min(MAX_ERROR);
     Failure::Upstream { status, message: String::from_utf8_lossy(&said[..end]).into_owned() }
 }
 
-async fn read_all(body: Body) -> Result<Bytes, Failure> {
-    let read = beginning(body, MAX_RESOURCE).await?;
+async fn read_all(mut body: Body) -> Result<Bytes, Failure> {
+    let read = read_body(&mut body, MAX_RESOURCE + 1).await?;
     match read.len() > MAX_RESOURCE {
         true => {
             Err(Failure::Unavailable(format!("its answer has more than {MAX_RESOURCE} bytes, too many for a resource")))
         }
         false => Ok(read),
     }
-}
-
-/// The body, or what came until it had more than this.
-async fn beginning(mut body: Body, most: usize) -> Result<Bytes, Failure> {
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            read.extend_from_slice(&data);
-        }
-        if read.len() > most {
-            break;
-        }
-    }
-    Ok(read.freeze())
 }
 
 /// A prompt with its words; `None` if there is no such prompt.

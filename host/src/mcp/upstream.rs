@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, header, response::Parts};
 use http_body_util::BodyExt;
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    invoke::Body,
+    invoke::{Body, read_body},
     json::{self, Room},
 };
 
@@ -89,7 +89,7 @@ async fn refused(parts: &Parts, mut body: Body) -> CallToolResult {
     if let Some(retry_after) = retry_after {
         said.push_str(&format!("; retry after: {retry_after}"));
     }
-    match read(&mut body, MAX_ERROR + 1).await {
+    match read_body(&mut body, MAX_ERROR + 1).await {
         Ok(body) if body.is_empty() => {}
         Ok(body) => {
             said.push('\n');
@@ -121,7 +121,7 @@ enum Fetched {
 
 /// The body: whole if it is short, or if the rest comes soon and can be kept.
 async fn fetch(mut body: Body, asked: Asked<'_>) -> Result<Fetched, Failure> {
-    let beginning = read(&mut body, MAX_BLOCK + 1).await?;
+    let beginning = read_body(&mut body, MAX_BLOCK + 1).await?;
     if beginning.len() <= MAX_BLOCK {
         return Ok(Fetched::Whole(beginning));
     }
@@ -145,20 +145,6 @@ async fn read_on(beginning: &[u8], mut body: Body, mut draft: Draft) -> Option<B
     // It may be kept as it is: no more than it has.
     whole.shrink_to_fit();
     Some(whole.into())
-}
-
-/// The body, or its first `limit` bytes with what came along with them; the rest is not fetched.
-async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Failure> {
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            read.extend_from_slice(&data);
-        }
-        if read.len() >= limit {
-            break;
-        }
-    }
-    Ok(read.freeze())
 }
 
 fn text(bytes: &[u8]) -> String {

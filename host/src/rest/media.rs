@@ -2,14 +2,12 @@
 
 use http::{HeaderMap, header};
 
-/// Whether the headers say that the body is JSON: `application/json`, or any type that ends in `+json` (RFC 6839). Parameters,
-/// such as a charset, don't matter: JSON is UTF-8.
+use crate::contract;
+
+/// Whether the headers say that the body is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| {
-        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"))
-    })
+    value.is_some_and(contract::is_json)
 }
 
 /// Whether the caller takes JSON: its `Accept` names it, by itself or by a range, and doesn't exclude it. No `Accept` takes anything.

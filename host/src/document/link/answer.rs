@@ -45,7 +45,7 @@ pub fn check_schema(subject: &Subject, action: &Action, answered_by: Option<&Con
 }
 
 /// What is said to be bytes is an answer of bytes, as it comes. `None` after an error.
-pub fn check_bytes(subject: &Subject, calls: &[Called], report: &Report) -> Option<()> {
+pub fn check_told(subject: &Subject, calls: &[Called], report: &Report) -> Option<()> {
     let Some(told) = &subject.exposure.bytes else { return Some(()) };
     match (subject.action, calls) {
         (model::Action::Call(_), [only]) if matches!(only.consumed.answer, RawAnswer::Bytes(_)) => Some(()),

@@ -71,7 +71,7 @@ pub fn make(flow: &Flow, fed: &[Fed], bindings: &Bindings, shape: Option<Shape>,
         Outcome::Made { source: None, .. } => None,
     };
     if let (Outcome::Answer(_), Some(last)) = (&outcome, fed.last()) {
-        check_bytes(last, report)?;
+        check_last(last, report)?;
     }
     let mut fed = fed.iter();
     let mut steps = Vec::with_capacity(flow.steps.len());
@@ -124,7 +124,7 @@ fn is_handed_on(fed: &[Fed]) -> bool {
 }
 
 /// The last answer of a flow is handed on as it comes: what is said of bytes couldn't be kept. `None` after an error.
-fn check_bytes(last: &Fed, report: &Report) -> Option<()> {
+fn check_last(last: &Fed, report: &Report) -> Option<()> {
     match &last.called.consumed.answer {
         RawAnswer::Bytes(binary) if binary.max_size.is_some() || binary.media_type.is_some() => {
             report

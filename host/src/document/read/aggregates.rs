@@ -1,18 +1,17 @@
 //! `aggregates`: flows that REST operations and tools refer to.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use super::argument::Scope;
 use super::parameter::{self, Owner};
-use super::{TITLE, action, check_name, output, responses};
+use super::{TITLE, action, check_name, note, output, responses};
 use crate::contract::Audience;
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::imports::{is_import, own_name};
 use crate::document::model::{Secrets, Semantics, SharedFlow};
 use crate::document::report::Report;
-use crate::document::tree::{Node, Place, Placed};
+use crate::document::tree::{Node, Placed};
 
 /// What a flow is called: `functions` until the release that renamed it.
 const FLOWS: [&str; 2] = ["functions", "flows"];
@@ -31,21 +30,10 @@ pub fn read(nodes: &[Node], secrets: &Secrets, report: &Report) -> Vec<SharedFlo
             .hint("split the document: one capability per file");
         flows.truncate(MAX_FLOWS);
     }
-    without_duplicates(flows, report)
-}
-
-fn without_duplicates(mut flows: Vec<SharedFlow>, report: &Report) -> Vec<SharedFlow> {
-    let mut first: HashMap<String, Place> = HashMap::new();
-    flows.retain(|flow| match first.entry(flow.name.value.clone()) {
-        Entry::Vacant(free) => {
-            free.insert(flow.name.at.clone());
-            true
-        }
-        Entry::Occupied(earlier) => {
-            let what = format!("flow `{}`", flow.name.value);
-            report.duplicate(Code::DuplicateName, &flow.name.at, &what, earlier.get());
-            false
-        }
+    let mut first = HashMap::new();
+    flows.retain(|flow| {
+        let Placed { at, value: name } = &flow.name;
+        note(&mut first, name.clone(), at, Code::DuplicateName, &format!("flow `{name}`"), report)
     });
     flows
 }

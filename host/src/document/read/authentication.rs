@@ -2,28 +2,13 @@
 
 use super::oauth2;
 use super::secret::{read_secret_text, read_text_with_secrets};
-use crate::contract::{Credential, Placement, UPSTREAM_HEADER};
+use crate::contract::{CONNECTION_HEADERS, Credential, Placement, UPSTREAM_HEADER};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
 use crate::document::model::Secrets;
 use crate::document::names::is_header_name;
 use crate::document::report::Report;
 use crate::document::tree::{Node, Placed};
-
-/// Headers that belong to the connection: a document can't set them, neither as a credential nor as a parameter.
-const CONNECTION_HEADERS: [&str; 10] = [
-    "host",
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    // By which a plugin tells the host which credentials a request gets.
-    UPSTREAM_HEADER,
-];
 
 /// The kinds of credentials.
 const EXPECTED: &str = "bearer, apikey, basic, digest or oauth2";
@@ -112,8 +97,9 @@ pub fn read_header_name(name: &Placed<&str>, report: &Report) -> Option<String> 
     Some(lower)
 }
 
+/// Neither as a credential nor as a parameter.
 fn is_of_connection(lower: &str) -> bool {
-    CONNECTION_HEADERS.contains(&lower) || lower.starts_with("proxy-")
+    CONNECTION_HEADERS.contains(&lower) || lower == UPSTREAM_HEADER || lower.starts_with("proxy-")
 }
 
 /// Whether a document may name this header as what a plugin sends.

@@ -3,13 +3,13 @@
 //! Those that say themselves where their values come from belong to an answer, and are read by `output`.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as MapEntry;
 
+use super::note;
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, wrong_type};
 use crate::document::plan::{Form, Gather, Origin, Shape};
 use crate::document::report::Report;
-use crate::document::tree::{Kind, Node, Place, Placed};
+use crate::document::tree::{Kind, Node, Placed};
 
 /// The types that an output can have.
 const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "object", "array"];
@@ -24,15 +24,9 @@ pub fn has_origin(node: &Node) -> bool {
 pub fn read_all(nodes: &[Node], report: &Report) -> Option<Vec<(Placed<String>, Shape)>> {
     let outputs: Vec<_> = nodes.iter().map(|node| read_named(node, report)).collect();
     let outputs = outputs.into_iter().collect::<Option<Vec<_>>>()?;
-    let mut first: HashMap<&str, &Place> = HashMap::new();
-    for (name, _) in &outputs {
-        match first.entry(&name.value) {
-            MapEntry::Vacant(free) => drop(free.insert(&name.at)),
-            MapEntry::Occupied(earlier) => {
-                let what = format!("output parameter `{}`", name.value);
-                report.duplicate(Code::DuplicateName, &name.at, &what, earlier.get());
-            }
-        }
+    let mut first = HashMap::new();
+    for (Placed { at, value: name }, _) in &outputs {
+        note(&mut first, name, at, Code::DuplicateName, &format!("output parameter `{name}`"), report);
     }
     Some(outputs)
 }

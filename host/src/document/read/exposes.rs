@@ -1,15 +1,13 @@
 //! `exposes`: REST operations, MCP tools, and what else there can be: resources, prompts, skills, what is handed on.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
 
 use super::argument::Scope;
 use super::forward;
 use super::parameter::{self, Owner};
 use super::{
-    TITLE, action, audience, check_name, control, format, freshness, output, path, prompts, read_method, resources,
-    responses, skills,
+    TITLE, action, audience, check_name, control, format, freshness, note, output, path, prompts, read_method,
+    resources, responses, skills,
 };
 use crate::contract::{Freshness, Piece, UriTemplate, WrittenPrompt};
 use crate::document::diagnostic::Code;
@@ -22,7 +20,7 @@ use crate::document::model::{
 };
 use crate::document::names::{Match, find_match};
 use crate::document::report::Report;
-use crate::document::tree::{Node, Place, Placed};
+use crate::document::tree::{Node, Placed};
 use crate::document::uri::PathTemplate;
 
 /// The methods that a REST operation can have; HEAD and OPTIONS are the host's.
@@ -367,15 +365,5 @@ fn report_duplicate_forwards(forwards: &[Forward], report: &Report) {
             &format!("forward of {}", forward.path),
             report,
         );
-    }
-}
-
-/// Reports what stands twice.
-pub fn note<K: Eq + Hash>(seen: &mut HashMap<K, Place>, key: K, at: &Place, code: Code, what: &str, report: &Report) {
-    match seen.entry(key) {
-        Entry::Occupied(earlier) => report.duplicate(code, at, what, earlier.get()),
-        Entry::Vacant(free) => {
-            free.insert(at.clone());
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! `prompts` of an MCP expose: what is suggested to ask a model, in the words of the document or of a file.
 
-use super::{TITLE, check_name};
+use std::collections::HashMap;
+
+use super::{TITLE, check_name, note};
 use crate::contract::{Piece, Prompt, PromptParameter, Role, WrittenMessage, WrittenPrompt, is_name};
 use crate::document::diagnostic::Code;
 use crate::document::fields::Fields;
@@ -38,18 +40,13 @@ fn read(node: &Node, given: &Given, report: &Report) -> Option<Placed<WrittenPro
 }
 
 fn read_arguments(nodes: &[Node], report: &Report) -> Vec<PromptParameter> {
-    let mut read: Vec<Placed<PromptParameter>> = Vec::new();
-    for node in nodes {
-        let Some(argument) = read_argument(node, report) else { continue };
-        match read.iter().find(|earlier| earlier.value.name == argument.value.name) {
-            Some(earlier) => {
-                let what = format!("argument `{}`", argument.value.name);
-                report.duplicate(Code::DuplicateName, &argument.at, &what, &earlier.at);
-            }
-            None => read.push(argument),
-        }
-    }
-    read.into_iter().map(|argument| argument.value).collect()
+    let mut first = HashMap::new();
+    let is_first = |Placed { at, value }: &Placed<PromptParameter>| {
+        let what = format!("argument `{}`", value.name);
+        note(&mut first, value.name.clone(), at, Code::DuplicateName, &what, report)
+    };
+    let arguments = nodes.iter().filter_map(|node| read_argument(node, report));
+    arguments.filter(is_first).map(|argument| argument.value).collect()
 }
 
 fn read_argument(node: &Node, report: &Report) -> Option<Placed<PromptParameter>> {

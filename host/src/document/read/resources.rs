@@ -83,7 +83,10 @@ fn read_located(
             |prefix: String| if path.is_empty() { prefix } else { format!("{}/{path}", prefix.trim_end_matches('/')) };
         let file = if path.is_empty() { location.value } else { path };
         let media_type = readable.media_type.clone().unwrap_or_else(|| located::media_type(file).to_owned());
-        let contents = contents(data, readable.binary);
+        let contents = match readable.binary {
+            true => Contents::Binary(data.clone()),
+            false => Contents::of_bytes(data.clone()),
+        };
         let resource = Resource { uri: below(uri.value.to_text()), media_type: Some(media_type), contents };
         let name = Placed { at: name.at.clone(), value: below(name.value.clone()) };
         let title = title.clone().filter(|_| path.is_empty());
@@ -117,14 +120,6 @@ pub fn of_constant(name: Placed<String>, resource: Resource, scope: &Scope) -> E
         output_schema: None,
         max_binary: None,
         bytes: None,
-    }
-}
-
-/// Bytes are text where they can be, unless they are meant as bytes.
-pub fn contents(data: &bytes::Bytes, binary: bool) -> Contents {
-    match str::from_utf8(data) {
-        Ok(text) if !binary => Contents::Text(text.to_owned()),
-        _ => Contents::Binary(data.clone()),
     }
 }
 

@@ -6,6 +6,7 @@
 use serde_json::Value as Json;
 
 use super::format::read_media_type;
+use crate::contract::is_json;
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, wrong_type};
 use crate::document::report::Report;
@@ -118,8 +119,7 @@ fn read_content(entry: &Entry, report: &Report) -> Option<Told> {
         let bytes = Placed { at: entry.key_at.clone(), value: Some(media_type) };
         return Some(Told { schema: None, bytes: Some(bytes) });
     }
-    let essence = media_type.split(';').next().unwrap_or_default().trim_end();
-    let is_json = essence == "application/json" || essence.ends_with("+json");
+    let is_json = is_json(&media_type);
     match schema.map(|node| (node, &node.kind)) {
         Some((node, Kind::Mapping(_))) if is_json => Some(Told { schema: Some(node.to_json()), bytes: None }),
         Some((node, Kind::Mapping(_))) => {

@@ -16,8 +16,8 @@ use serde_json::{Map, Value as Json, json};
 pub use siblings::Siblings;
 
 use super::argument::Scope;
-use super::exposes::note;
-use super::resources::{contents, of_constant};
+use super::note;
+use super::resources::of_constant;
 use crate::contract::{Contents, Resource};
 use crate::document::diagnostic::Code;
 use crate::document::fields::{Fields, wrong_type};
@@ -257,7 +257,7 @@ impl Served<'_> {
             let resource = Resource {
                 uri: format!("skill://{name}/{path}"),
                 media_type: Some(media_type(path).to_owned()),
-                contents: contents(data, false),
+                contents: Contents::of_bytes(data.clone()),
             };
             let (called, description) = match path.as_str() {
                 MAIN => (name.clone(), skill.description.clone()),

@@ -24,9 +24,9 @@ impl<'a> Siblings<'a> {
             let (namespace, kind) = (text(expose, "namespace")?, text(expose, "type")?);
             let actions = match kind {
                 "rest" => {
-                    items(expose, "resources").iter().flat_map(|it| items(it, "operations")).filter_map(name).collect()
+                    expose.items("resources").iter().flat_map(|it| it.items("operations")).filter_map(name).collect()
                 }
-                "mcp" => items(expose, "tools").iter().filter_map(name).collect(),
+                "mcp" => expose.items("tools").iter().filter_map(name).collect(),
                 _ => return None,
             };
             Some(Sibling { namespace, kind, actions })
@@ -76,12 +76,5 @@ fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
     match &node.get(key)?.kind {
         Kind::Text(text) => Some(text),
         _ => None,
-    }
-}
-
-fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    match node.get(key).map(|list| &list.kind) {
-        Some(Kind::List(items)) => items,
-        _ => &[],
     }
 }
