@@ -36,7 +36,9 @@ CARGO_FUZZ := $(or $(shell command -v cargo-fuzz),$(TARGET)/tools/bin/cargo-fuzz
 FUZZ_TARGETS := document paths policy inputs
 FUZZ_SECONDS ?= 60
 
+# Guests are components, built for the first; the document runtimes are core modules, built for the second.
 WASM_TARGET := wasm32-wasip2
+CORE_TARGET := wasm32-unknown-unknown
 WASM_ARCHIVE := ../shared/toolchain/wasm32-wasip2-1.95.0.tar.xz
 
 .PHONY: help
@@ -130,7 +132,8 @@ toolchain:
 		fi; \
 		echo "unpacking $(WASM_ARCHIVE) into $$libraries"; \
 		tar -xJf $(WASM_ARCHIVE) -C "$$libraries"; \
-	fi
+	fi; \
+	if [ ! -d "$$libraries/$(CORE_TARGET)" ]; then rustup target add $(CORE_TARGET); fi
 
 # Without optimisation: they run for a second, and compiling is what takes time.
 $(TARGET)/tools/bin/cargo-deny: TOOL = cargo-deny@$(CARGO_DENY_VERSION)

@@ -8,12 +8,25 @@ use std::{
     process::Command,
 };
 
-/// The packages, with what else cargo is told, and the environment variables under which `include_bytes!` finds the components.
-const GUESTS: [(&str, &[&str], &str); 4] = [
-    ("airlock-runtime", &[], "AIRLOCK_RUNTIME_WITH_FORMATS_WASM"),
-    ("airlock-runtime", &["--no-default-features", "--features", "results"], "AIRLOCK_RUNTIME_WITH_RESULTS_WASM"),
-    ("airlock-runtime", &["--no-default-features"], "AIRLOCK_RUNTIME_WASM"),
-    ("m3ter-user-access", &[], "AIRLOCK_USER_ACCESS_WASM"),
+/// A component, as any provider's is built.
+const COMPONENT: &str = "wasm32-wasip2";
+
+/// A core module that imports nothing but what it names: a standard library that could print would bring forty functions, and each
+/// costs every call. The host makes a component of it.
+const CORE_MODULE: &str = "wasm32-unknown-unknown";
+
+/// The packages, for what they are built, with what else cargo is told, and the environment variables under which `include_bytes!`
+/// finds them.
+const GUESTS: [(&str, &str, &[&str], &str); 4] = [
+    ("airlock-runtime", CORE_MODULE, &[], "AIRLOCK_RUNTIME_WITH_FORMATS_WASM"),
+    (
+        "airlock-runtime",
+        CORE_MODULE,
+        &["--no-default-features", "--features", "results"],
+        "AIRLOCK_RUNTIME_WITH_RESULTS_WASM",
+    ),
+    ("airlock-runtime", CORE_MODULE, &["--no-default-features"], "AIRLOCK_RUNTIME_WASM"),
+    ("m3ter-user-access", COMPONENT, &[], "AIRLOCK_USER_ACCESS_WASM"),
 ];
 
 fn main() {
@@ -24,8 +37,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     // Below the outer cargo's own folder, whose lock it holds, and not in this script's: clippy has another one, as have the tests.
     let guests = out.ancestors().nth(3).expect("cargo's is <profile>/build/<package>/out").join("guests");
-    for (package, options, variable) in GUESTS {
-        let built = build(package, options, &root, &guests);
+    for (package, target, options, variable) in GUESTS {
+        let built = build(package, target, options, &root, &guests);
         // Copied, because the next build of the same package writes over it; and not into what is there, which may have other names.
         let kept = out.join(variable).with_extension("wasm");
         fs::remove_file(&kept).ok();
@@ -35,19 +48,19 @@ fn main() {
 }
 
 /// Builds a guest, and says where it is.
-fn build(package: &str, options: &[&str], root: &Path, target: &Path) -> PathBuf {
+fn build(package: &str, target: &str, options: &[&str], root: &Path, folder: &Path) -> PathBuf {
     let mut build = Command::new(env::var_os("CARGO").expect("set by cargo"));
     build
         .current_dir(root)
-        .args(["build", "--target", "wasm32-wasip2", "--profile", "guest", "--package", package])
+        .args(["build", "--target", target, "--profile", "guest", "--package", package])
         .args(options)
         .arg("--target-dir")
-        .arg(target);
+        .arg(folder);
     // What the outer cargo says about this machine's build must not reach the guests': flags, and clippy as the compiler.
     for inherited in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         build.env_remove(inherited);
     }
     let status = build.status().expect("cargo can be started");
-    assert!(status.success(), "building the guests failed; is the target there? rustup target add wasm32-wasip2");
-    target.join("wasm32-wasip2/guest").join(format!("{}.wasm", package.replace('-', "_")))
+    assert!(status.success(), "building the guests failed; is the target there? rustup target add {target}");
+    folder.join(target).join("guest").join(format!("{}.wasm", package.replace('-', "_")))
 }

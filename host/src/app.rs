@@ -146,16 +146,16 @@ impl Host {
         });
         let limits = config.listen.limits;
         let guard = Guard::new(config.listen.hosts.clone(), config.listen.origins);
-        let router = rest::router(catalog.clone(), callers.clone());
-        host.serve(rest, limits, Door { router, guard: guard.clone(), tls: tls.clone(), refuse: rest::refuse });
+        let service = rest::service(catalog.clone(), callers.clone());
+        host.serve(rest, limits, Door { service, guard: guard.clone(), tls: tls.clone(), refuse: rest::refuse });
         let gate = Gate::new(callers, config.listen.mcp_origin, scheme);
-        let router = mcp::router(catalog.clone(), config.mcp, gate, shutdown);
-        host.serve(mcp, limits, Door { router, guard, tls, refuse: mcp::refuse });
+        let service = listen::routed(mcp::router(catalog.clone(), config.mcp, gate, shutdown));
+        host.serve(mcp, limits, Door { service, guard, tls, refuse: mcp::refuse });
         // Pages have no business here, but for those that the operator opens on the machine itself. In the clear: who asks for health
         // and metrics is next to the host, and knows no certificate of its public name.
         let guard = Guard::new(config.listen.hosts, Vec::new());
-        let router = control::router(Control { catalog, folder, metrics, manager });
-        host.serve(control, limits, Door { router, guard, tls: None, refuse: control::refuse });
+        let service = listen::routed(control::router(Control { catalog, folder, metrics, manager }));
+        host.serve(control, limits, Door { service, guard, tls: None, refuse: control::refuse });
         Ok(host)
     }
 

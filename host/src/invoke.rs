@@ -13,7 +13,7 @@ mod upload;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use serde_json::Value;
-use tracing::Instrument;
+use tracing::{Instrument, trace_span};
 
 use crate::{
     callers::Permitted,
@@ -21,6 +21,7 @@ use crate::{
     conditions::Conditions,
     contract::{Abilities, Content, Dialogue},
     failure::Failure,
+    metrics::PHASE,
 };
 
 pub use self::{
@@ -124,7 +125,7 @@ async fn carry_out(invocation: Invocation) -> Result<Reply, Failure> {
     let (plugin, name, abilities) = (operation.plugin(), &operation.operation().name, dialogue.abilities);
     let called = async {
         let permit = plugin.admit().await?;
-        operation.validate(&input)?;
+        trace_span!(target: PHASE, "validate").in_scope(|| operation.validate(&input))?;
         let confirmed = confirm::confirm(operation, &input, &mut dialogue).map_err(|it| noted(it, abilities))?;
         let mut allowance = plugin.allowance(name, caller, dialogue);
         allowance.upload = upload;

@@ -29,3 +29,5 @@ mod percent;
 mod rate;
 mod rest;
 pub mod sandbox;
+
+pub use metrics::PHASE;

@@ -1,8 +1,9 @@
 //! Guests that do too much of what they may do: each is stopped, both doors say why, and the host goes on.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Log, Setup, TestHost, Upstream, fixture, random_text};
+use crate::harness::{Log, Setup, TestHost, Upstream, fixture, json_answer, random_text};
 
 async fn start(upstream: &Upstream, limits: &str) -> TestHost {
     Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
@@ -131,6 +132,39 @@ async fn giant_headers_go_nowhere() {
     check(&host, "fetch", Some(input), 502, "upstream-request-too-large", said).await;
     check_audited(&log, &path, 2, "decision=permitted outcome=request-too-large bytes=0").await;
     assert_eq!(upstream.texts(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ways_to_send_a_request_lead_to_the_same_checks() {
+    let log = Log::listen();
+    let upstream = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({}))).await;
+    let host = start(&upstream, "header_kb = 8, request_mb = 2, response_mb = 1, cpu_ms = 5000").await;
+    let (too_large, kind) = ("outcome=request-too-large", "upstream-request-too-large");
+    for door in ["fetch", "wasi:http"] {
+        for (origin, rest, status, kind, ended) in [
+            ("http://169.254.169.254", json!({}), 403, "denied", "decision=host-not-declared outcome=denied"),
+            ("http://upstream.test:81", json!({}), 403, "denied", "decision=port-not-declared outcome=denied"),
+            ("http://upstream.test", json!({"method": "TRACE"}), 403, "denied", "outcome=denied"),
+            ("http://upstream.test", json!({"headers": {"x": "a".repeat(9 << 10)}}), 502, kind, too_large),
+            ("http://upstream.test", json!({"body": "a".repeat(3 << 20)}), 502, kind, too_large),
+        ] {
+            let (path, mut input) = (random_path(), rest);
+            input["url"] = format!("{origin}{path}").into();
+            input["door"] = door.into();
+            check(&host, "fetch", Some(input), status, kind, "").await;
+            check_audited(&log, &path, 2, ended).await;
+        }
+        // It never becomes a request.
+        let many = json!({"door": door, "fields": 5_000});
+        check(&host, "fetch", Some(many), 500, "trapped", "the plugin failed").await;
+        assert_eq!(upstream.texts(), [""; 0], "{door}");
+        // More than may be handed over at once, and no more than may be sent.
+        let body = "a".repeat(3 << 19);
+        let sent = json!({"door": door, "method": "PUT", "url": "http://upstream.test/", "body": body});
+        assert_eq!(host.post("/hostile/fetch", &sent).await.ok(), json!({}), "{door}");
+        let received = upstream.requests();
+        assert_eq!((received.len(), received[0].body.len()), (1, body.len()), "{door}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

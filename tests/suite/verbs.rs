@@ -213,7 +213,7 @@ async fn a_file_is_inspected_without_a_grant() {
         &[
             "m3ter-orgusers.yaml: document, ",
             "airlock:capability/provider@0.1.0",
-            "wasi:http/outgoing-handler@0.2.",
+            "airlock:capability/fetch@0.1.0",
             "https://api.m3ter.com  GET, ",
             "M3TER_API_KEY (header authorization)",
             "listorgusers  GET /v1/organizations/{orgid}/users  list-orgusers  read-only",

@@ -126,7 +126,7 @@ fn is_offered(import: &str) -> bool {
     };
     let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
     if package == "airlock:capability" {
-        return matches!(interface, "types" | "plan" | "events" | "dialogue" | "body");
+        return matches!(interface, "types" | "plan" | "fetch" | "events" | "dialogue" | "body");
     }
     version.starts_with("0.2.")
         && OFFERED.iter().any(|(offered, interfaces)| *offered == package && interfaces.contains(&interface))

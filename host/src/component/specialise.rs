@@ -3,7 +3,10 @@
 //! The runtime is instantiated once, told its plan, and snapshotted: what the component does at run time begins where `configure`
 //! ended.
 
+use std::sync::LazyLock;
+
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
+use wit_component::ComponentEncoder;
 
 use crate::{
     document::plan::{Needs, Plan},
@@ -11,21 +14,29 @@ use crate::{
 };
 
 /// The guest in `plugins/runtime`, built by the build script: it hands answers on.
-const RUNTIME: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WASM"));
+static RUNTIME: LazyLock<Vec<u8>> = LazyLock::new(|| component(include_bytes!(env!("AIRLOCK_RUNTIME_WASM"))));
 
 /// The same with what reads answers and makes results of them: twice as large.
-const WITH_RESULTS: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WITH_RESULTS_WASM"));
+static WITH_RESULTS: LazyLock<Vec<u8>> =
+    LazyLock::new(|| component(include_bytes!(env!("AIRLOCK_RUNTIME_WITH_RESULTS_WASM"))));
 
 /// The same with the formats that few documents need: six times as large.
-const WITH_FORMATS: &[u8] = include_bytes!(env!("AIRLOCK_RUNTIME_WITH_FORMATS_WASM"));
+static WITH_FORMATS: LazyLock<Vec<u8>> =
+    LazyLock::new(|| component(include_bytes!(env!("AIRLOCK_RUNTIME_WITH_FORMATS_WASM"))));
+
+/// Makes a component of a core module, which says itself what its world is.
+fn component(module: &[u8]) -> Vec<u8> {
+    let component = ComponentEncoder::default().module(module).and_then(|mut it| it.encode());
+    component.expect("the build script has built it for the worlds in `wit/`")
+}
 
 /// Makes the component: the same for the same plan, byte for byte. The first time takes a good part of a second of processor time, most of
 /// it compiling the runtime.
 pub async fn specialise(sandbox: &Sandbox, plan: &Plan) -> wasmtime::Result<Vec<u8>> {
     let runtime = match plan.needs() {
-        Needs::Requests => RUNTIME,
-        Needs::Results => WITH_RESULTS,
-        Needs::Formats => WITH_FORMATS,
+        Needs::Requests => &*RUNTIME,
+        Needs::Results => &WITH_RESULTS,
+        Needs::Formats => &WITH_FORMATS,
     };
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(runtime)?;

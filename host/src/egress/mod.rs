@@ -47,6 +47,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::Instant;
+use tracing::{Instrument, trace_span};
 
 use self::{
     address::AddressPolicy,
@@ -70,6 +71,7 @@ pub(crate) use self::{credentials::NOT_UNRESERVED, tls::plain as plain_tls};
 use crate::{
     contract::Upstream,
     grant::{Grant, Limits, Retries},
+    metrics::PHASE,
     rate::Rate,
 };
 
@@ -181,7 +183,8 @@ impl Egress {
     {
         let mut wanted = Wanted::new(request, patience, self.limits.request);
         loop {
-            let answer = self.repeat(&mut wanted, &context).await?;
+            let asked = self.repeat(&mut wanted, &context);
+            let answer = asked.instrument(trace_span!(target: PHASE, "egress")).await?;
             let Some(redirect) = self.redirect(&wanted, &answer) else {
                 return Ok(answer);
             };

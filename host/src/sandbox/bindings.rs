@@ -43,7 +43,7 @@ beside_capability!(with_completions, "with-completions");
 
 pub(super) use capability::{
     CapabilityPre,
-    airlock::capability::{body, dialogue, events, types},
+    airlock::capability::{body, dialogue, events, fetch, types},
 };
 pub(super) use document_runtime::{DocumentRuntime, DocumentRuntimePre, airlock::capability::plan};
 pub(super) use with_completions::{WithCompletionsPre, exports::airlock::capability::completions};

@@ -13,6 +13,8 @@ use tokio::{
     sync::{Semaphore, oneshot},
 };
 
+use super::crowd::Crowd;
+
 /// By how much the threads of the lane step back. 10 of the 19 that are possible: where everybody wants a processor, a thread of the
 /// lane gets a tenth of what one of the others gets; at 19 it would be a seventieth, and what it holds while it waits (a lock of the
 /// allocator, say) would be held for too long.
@@ -29,6 +31,7 @@ const SLICE: Duration = Duration::from_micros(100);
 pub(super) struct SlowLane {
     pub(super) places: usize,
     pub(super) free: Arc<Semaphore>,
+    pub(super) crowd: Arc<Crowd>,
     work: mpsc::Sender<Work>,
 }
 
@@ -58,7 +61,7 @@ impl SlowLane {
                 }
             })?;
         }
-        Ok(Self { places, free: Arc::new(Semaphore::new(places)), work })
+        Ok(Self { places, free: Arc::new(Semaphore::new(places)), crowd: Arc::default(), work })
     }
 
     /// Has work done on a thread of the lane, as a part of the same runtime. What nobody waits for any more is dropped there, too.

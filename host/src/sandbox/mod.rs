@@ -7,10 +7,12 @@ mod body;
 mod cache;
 mod compiler;
 mod convert;
+mod crowd;
 mod dialogue;
 mod engine;
 mod events;
 mod facts;
+mod fetch;
 mod functions;
 mod lane;
 mod log;
@@ -30,6 +32,7 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
+use tracing::{Instrument, trace_span};
 use wasmtime::{Engine, Store, Trap, component::Linker};
 
 use self::{
@@ -54,6 +57,7 @@ use crate::{
     grant::Limits,
     invoke::{Reply, Upload},
     json::{self, Room},
+    metrics::PHASE,
 };
 
 /// The engine that everything is compiled for and runs in.
@@ -183,9 +187,11 @@ impl Sandbox {
         let linked = guest.linked.clone();
         let reply = self.run(guest, allowance, move |store| {
             async move {
-                let capability = linked.instantiate_async(&mut *store).await?;
+                let instantiated = linked.instantiate_async(&mut *store);
+                let capability = instantiated.instrument(trace_span!(target: PHASE, "instantiate")).await?;
                 let provider = capability.airlock_capability_provider();
-                let reply = provider.call_call(&mut *store, &operation, &input).await?;
+                let called = provider.call_call(&mut *store, &operation, &input);
+                let reply = called.instrument(trace_span!(target: PHASE, "guest")).await?;
                 // Reading it is at the guest's expense too.
                 Ok(reply.map(|reply| read(reply, store.data_mut(), results, memory)))
             }
@@ -221,6 +227,7 @@ impl Sandbox {
                 }
             }
         };
+        let run = run.instrument(trace_span!(target: PHASE, "sandbox"));
         let metered = Metered::new(run, cpu, self.lane.clone(), guest.usage.clone());
         match tokio::time::timeout(wall, metered).await {
             Err(_elapsed) => Err(Failure::WallDeadline { limit: wall }),
@@ -236,8 +243,6 @@ impl Sandbox {
     pub(crate) async fn configure(&self, instrumented: &[u8], plan: &Plan) -> wasmtime::Result<Configured> {
         let component = self.compiler.compile_once(instrumented)?;
         let mut store = store(&self.engine, Allowance::for_compiler());
-        // A library's hash map is in the snapshot, and the snapshot of one plan is always the same.
-        store.data_mut().fix_seed();
         let instance = self.linker.instantiate_async(&mut store, &component).await?;
         let runtime = DocumentRuntime::new(&mut store, &instance)?;
         runtime

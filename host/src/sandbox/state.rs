@@ -24,7 +24,7 @@ use super::{engine::MAX_TABLE_ENTRIES, events::Telling, log::GuestLog, refusals:
 use crate::{
     conditions::Conditions,
     contract::Dialogue,
-    egress::{Context, Egress, Patience, Refusal, Surplus, refuse_in_describe},
+    egress::{self, Context, Egress, Patience, Refusal, Surplus, refuse_in_describe},
     failure::Failure,
     grant::Limits,
     invoke::Upload,
@@ -35,14 +35,14 @@ const MAX_RESOURCES: usize = 1000;
 
 /// The header fields of one request that a guest builds. 64 kB: upstreams take 8 to 16. If every resource of a call were headers of
 /// that size, it would be the memory that a call has by default.
-const MAX_HEADERS: usize = 64 << 10;
+pub(super) const MAX_HEADERS: usize = 64 << 10;
 
 /// Random bytes at once. 64 kB: keys and nonces have 32 bytes.
 const MAX_RANDOM: u64 = 64 << 10;
 
 pub(super) struct State {
     table: ResourceTable,
-    wasi: WasiCtx,
+    wasi: Wasi,
     http: WasiHttpCtx,
     /// The mediator's door.
     pub(super) outbound: Outbound,
@@ -52,7 +52,31 @@ pub(super) struct State {
     pub(super) telling: Telling,
     /// What it sends along.
     pub(super) upload: Upload,
+    /// What the body of the guest's next request begins with.
+    pub(super) body: Vec<u8>,
+    /// How long a body may be.
+    pub(super) body_limit: usize,
     memory: Memory,
+}
+
+/// What WASI needs. It is made when a guest asks for something of it: a document's doesn't.
+struct Wasi {
+    made: Option<WasiCtx>,
+    plugin: Arc<str>,
+    /// What it may write to each of its streams.
+    log: usize,
+}
+
+impl Wasi {
+    /// No arguments, no environment, no directories, no sockets: the builder's defaults. The log is all that there is.
+    fn get(&mut self) -> &mut WasiCtx {
+        let Self { made, plugin, log } = self;
+        let log = |stream| GuestLog::new(plugin.clone(), stream, *log);
+        made.get_or_insert_with(|| {
+            let mut builder = WasiCtx::builder();
+            builder.stdout(log("stdout")).stderr(log("stderr")).max_random_size(MAX_RANDOM).build()
+        })
+    }
 }
 
 /// Requests of one call whose answers are still open; more wait their turn. A provider that joins upstreams asks a handful at once, and
@@ -78,21 +102,11 @@ impl State {
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MAX_HEADERS);
-        // No arguments, no environment, no directories, no sockets: the builder's defaults. The log is all that there is.
-        let wasi = WasiCtx::builder()
-            .stdout(GuestLog::new(plugin.clone(), "stdout", limits.log))
-            .stderr(GuestLog::new(plugin.clone(), "stderr", limits.log))
-            .max_random_size(MAX_RANDOM)
-            .build();
         let telling = Telling::new(plugin.clone(), dialogue.events.clone(), limits);
         let memory = Memory { used: 0, limit: limits.memory, denied: false };
-        Self { table, wasi, http, outbound, dialogue, telling, upload, memory }
-    }
-
-    /// Gives the guest the same seed of hash maps each time. It is no secret then: only for a guest that nobody's data gets into.
-    pub(super) fn fix_seed(&mut self) {
-        let mut seeded = WasiCtx::builder().max_random_size(MAX_RANDOM).insecure_random_seed(0).build();
-        std::mem::swap(self.wasi.random(), seeded.random());
+        let wasi = Wasi { made: None, plugin: plugin.clone(), log: limits.log };
+        let (body, body_limit) = (Vec::new(), limits.request);
+        Self { table, wasi, http, body, body_limit, outbound, dialogue, telling, upload, memory }
     }
 
     /// True when the guest asked for more memory than its limit: the trap that follows is a consequence.
@@ -105,6 +119,14 @@ impl State {
         Ok(self.table.push(stream)?)
     }
 
+    /// Gives the guest a response.
+    pub(super) fn put_response(
+        &mut self,
+        response: HostIncomingResponse,
+    ) -> wasmtime::Result<Resource<HostIncomingResponse>> {
+        Ok(self.table.push(response)?)
+    }
+
     /// Takes the response that a guest hands on.
     pub(super) fn take(&mut self, response: Resource<HostIncomingResponse>) -> Result<HostIncomingResponse, Failure> {
         self.table
@@ -115,7 +137,7 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.get(), table: &mut self.table }
     }
 }
 
@@ -183,6 +205,48 @@ impl Outbound {
         }
     }
 
+    /// Sends a request, whichever way it came. What it depends on is taken along at once; it is sent when the future is polled.
+    pub(super) fn send(
+        &self,
+        mut request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> impl Future<Output = Result<http::Response<WasiBody>, HttpError>> + Send + use<> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let counted = self.check(number);
+        let patience = options.map(patience).unwrap_or_default();
+        // They are those of what the caller asks for. A document asks for nothing else; what else asks for more must not spread them.
+        if number == 0 {
+            self.conditions.add_to(request.headers_mut());
+        }
+        let Self { plugin, egress, context, in_flight, refusals, .. } = self.clone();
+        async move {
+            let egress = match (egress, counted) {
+                (Some(egress), Ok(())) => egress,
+                (Some(egress), Err(surplus)) => {
+                    return Err(note(&refusals, number, egress.refuse_surplus(&request, &context, surplus)));
+                }
+                // `describe` has no mediator: a provider says what it needs before anything is granted.
+                (None, counted) => {
+                    let surplus = counted.err().unwrap_or(Surplus { limit: 0, nth: 1 });
+                    return Err(note(&refusals, number, refuse_in_describe(&plugin, &request, &context, surplus)));
+                }
+            };
+            let permit = in_flight.acquire_owned().await.expect("never closed");
+            let sent = Pin::from(Box::new(egress.send(request, patience, context))).await;
+            let response = sent.map_err(|it| note(&refusals, number, it))?;
+            // What failed before doesn't explain what fails from here on.
+            refusals.lock().expect("no panic while held").forget_latest();
+            let noted = |body: egress::Body| {
+                let noted = body.map_err(move |it| {
+                    let _until_the_end = &permit;
+                    note(&refusals, number, it)
+                });
+                noted.boxed_unsync()
+            };
+            Ok(response.map(noted))
+        }
+    }
+
     /// What was refused so far.
     pub(super) fn refusals(&self) -> Refusals {
         self.refusals.lock().expect("no panic while held").clone()
@@ -227,44 +291,12 @@ impl WasiHttpHooks for Outbound {
 
     fn send_request(
         &mut self,
-        mut request: http::Request<WasiBody>,
+        request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _request_error: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let counted = self.check(number);
-        let patience = options.map(patience).unwrap_or_default();
-        // They are those of what the caller asks for. A document asks for nothing else; what else asks for more must not spread them.
-        if number == 0 {
-            self.conditions.add_to(request.headers_mut());
-        }
-        let Self { plugin, egress, context, in_flight, refusals, .. } = self.clone();
-        Box::new(async move {
-            let egress = match (egress, counted) {
-                (Some(egress), Ok(())) => egress,
-                (Some(egress), Err(surplus)) => {
-                    return Err(note(&refusals, number, egress.refuse_surplus(&request, &context, surplus)));
-                }
-                // `describe` has no mediator: a provider says what it needs before anything is granted.
-                (None, counted) => {
-                    let surplus = counted.err().unwrap_or(Surplus { limit: 0, nth: 1 });
-                    return Err(note(&refusals, number, refuse_in_describe(&plugin, &request, &context, surplus)));
-                }
-            };
-            let permit = in_flight.acquire_owned().await.expect("never closed");
-            let sent = Pin::from(Box::new(egress.send(request, patience, context))).await;
-            let response = sent.map_err(|it| note(&refusals, number, it))?;
-            // What failed before doesn't explain what fails from here on.
-            refusals.lock().expect("no panic while held").forget_latest();
-            let response = response.map(|body| {
-                let noted = body.map_err(move |it| {
-                    let _until_the_end = &permit;
-                    note(&refusals, number, it)
-                });
-                noted.boxed_unsync()
-            });
-            Ok((response, Box::new(async { Ok(()) }) as Box<_>))
-        })
+        let sent = self.send(request, options);
+        Box::new(async move { Ok((sent.await?, Box::new(async { Ok(()) }) as Box<_>)) })
     }
 }
 

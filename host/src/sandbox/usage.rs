@@ -1,6 +1,7 @@
 //! What the calls of a plugin have computed lately, all together: whether they have to take turns.
 
 use std::{
+    num::NonZeroU64,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -10,7 +11,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::lane::SlowLane;
+use super::{crowd::Crowd, lane::SlowLane};
 
 /// The window in which it is counted what all calls of a plugin compute. Those that compute more than three quarters of what the
 /// lane has to give take turns in it, as they could have nearly as much there. 100 ms: noticed before anybody has waited for long.
@@ -34,10 +35,13 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 /// What all calls of a plugin have computed lately.
 #[derive(Debug)]
 pub(super) struct Usage {
-    started: Instant,
+    /// Its number among all of the process.
+    plugin: NonZeroU64,
+    /// Who else calls.
+    crowd: Arc<Crowd>,
     /// The number of the window, and below it the microseconds in it, 32 bits each.
     window: AtomicU64,
-    /// Until when they take turns, in milliseconds since `started`.
+    /// Until when they take turns, in milliseconds by the crowd's clock.
     turns_until: AtomicU64,
     /// What they can compute in a window without, in microseconds.
     at_most: u64,
@@ -49,8 +53,10 @@ pub(super) struct Usage {
 impl Usage {
     /// None so far, of a plugin that takes turns in this lane.
     pub(super) fn of_a_plugin_in(lane: &SlowLane) -> Self {
+        static PLUGINS: AtomicU64 = AtomicU64::new(1);
         Self {
-            started: Instant::now(),
+            plugin: NonZeroU64::new(PLUGINS.fetch_add(1, Relaxed)).expect("nobody loads 2^64 plugins"),
+            crowd: lane.crowd.clone(),
             window: AtomicU64::new(0),
             turns_until: AtomicU64::new(0),
             at_most: (WINDOW * lane.places as u32 * 3 / 4).as_micros() as u64,
@@ -58,10 +64,15 @@ impl Usage {
         }
     }
 
-    /// A call has computed for a while, and `in_all` so far.
+    /// A call has computed for a while, and `in_all` so far. Many short ones are in nobody's way where the plugin is alone: taking
+    /// turns would only slow it down.
     pub(super) fn add(&self, used: Duration, in_all: Duration, now: Instant) {
-        let weight = if in_all > LONG { LONG_WEIGHS } else { 1 };
-        self.count(used * weight, now);
+        self.crowd.add(self.plugin, now);
+        if in_all > LONG {
+            self.count(used * LONG_WEIGHS, now);
+        } else if self.crowd.has_several(now) {
+            self.count(used, now);
+        }
     }
 
     /// A call has failed by its own fault.
@@ -70,7 +81,7 @@ impl Usage {
     }
 
     fn count(&self, used: Duration, now: Instant) {
-        let now = self.millis(now);
+        let now = self.crowd.millis(now);
         let (number, used) = (now / WINDOW.as_millis() as u64, used.as_micros() as u64);
         let sum = |window: u64| if window >> 32 == number { window + used } else { number << 32 | used };
         let before = self.window.fetch_update(Relaxed, Relaxed, |window| Some(sum(window)));
@@ -81,11 +92,7 @@ impl Usage {
     }
 
     pub(super) fn is_much(&self, now: Instant) -> bool {
-        self.millis(now) < self.turns_until.load(Relaxed)
-    }
-
-    fn millis(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.started).as_millis() as u64
+        self.crowd.millis(now) < self.turns_until.load(Relaxed)
     }
 }
 
@@ -116,11 +123,23 @@ mod tests {
             (&[(0, 80), (500, 80)], short, 1499, true),
             (&[(0, 80), (500, 70)], short, 1000, false),
         ] {
-            let usage = Usage::of_a_plugin_in(&lane());
+            let lane = lane();
+            let usage = Usage::of_a_plugin_in(&lane);
+            let other = Usage::of_a_plugin_in(&lane);
             for (when, used) in bursts {
-                usage.add(ms(*used), in_all, usage.started + ms(*when));
+                other.add(Duration::ZERO, short, usage.crowd.started + ms(*when));
+                usage.add(ms(*used), in_all, usage.crowd.started + ms(*when));
             }
-            assert_eq!(usage.is_much(usage.started + ms(at)), is_much, "{bursts:?} at {at}");
+            assert_eq!(usage.is_much(usage.crowd.started + ms(at)), is_much, "{bursts:?} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_alone_takes_turns_for_long_calls_only() {
+        for (in_all, is_much) in [(LONG, false), (2 * LONG, true)] {
+            let usage = Usage::of_a_plugin_in(&lane());
+            usage.add(WINDOW, in_all, usage.crowd.started);
+            assert_eq!(usage.is_much(usage.crowd.started), is_much, "{in_all:?}");
         }
     }
 
@@ -128,8 +147,8 @@ mod tests {
     fn a_plugin_whose_calls_fail_one_after_the_other_takes_turns() {
         let usage = Usage::of_a_plugin_in(&lane());
         for is_much in [false, false, false, true] {
-            usage.add_fault(usage.started);
-            assert_eq!(usage.is_much(usage.started), is_much);
+            usage.add_fault(usage.crowd.started);
+            assert_eq!(usage.is_much(usage.crowd.started), is_much);
         }
     }
 }

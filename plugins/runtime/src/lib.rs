@@ -17,6 +17,8 @@ pub mod input;
 pub mod pages;
 #[cfg(feature = "results")]
 pub mod path;
+#[cfg(feature = "results")]
+pub mod reading;
 pub mod request;
 #[cfg(feature = "results")]
 pub mod shape;
@@ -46,7 +48,7 @@ thread_local! {
 /// What `configure` keeps.
 struct Configured {
     description: Description,
-    /// Ordered, not hashed: a hash map would ask the host for random numbers.
+    /// Ordered: the snapshot of one plan is always the same.
     actions: BTreeMap<String, Action>,
     facts: Facts,
 }
@@ -105,6 +107,10 @@ impl Provider for Runtime {
 
 fn prepare(action: plan::Action) -> Result<Action, String> {
     Ok(match action {
+        #[cfg(not(feature = "results"))]
+        plan::Action::Call(call) if matches!(call.request.body, plan::Body::Streamed) => {
+            return Err(HANDS_ON_ONLY.to_owned());
+        }
         plan::Action::Call(call) => Action::Call(Box::new(call.request), Answer::compile(call.answer)?),
         #[cfg(feature = "results")]
         plan::Action::Made(shape) => Action::Made(Shape::compile(&shape)?),

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use airlock_sdk::{Failure, http, internal, invalid_input};
 use serde_json::Value as Json;
 
+#[cfg(feature = "results")]
+use crate::bindings::airlock::capability::plan::Body;
 use crate::{
-    bindings::airlock::capability::plan::{
-        Body, NamedValue, PathPart, QueryStyle, Request, StepPart, TemplatePart, Value,
-    },
+    bindings::airlock::capability::plan::{NamedValue, PathPart, QueryStyle, Request, StepPart, TemplatePart, Value},
     body, encode,
 };
 
@@ -34,6 +34,7 @@ pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure
     if let Some(cookies) = cookies(&plan.cookies, input)? {
         request = request.header("cookie", cookies);
     }
+    #[cfg(feature = "results")]
     if let (Body::Streamed, Some(incoming)) = (&plan.body, airlock_sdk::body::take()) {
         let media_type = said.or_else(|| incoming.media_type.clone());
         let request = media_type.into_iter().fold(request, |request, it| request.header("content-type", it));

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Failure, Reply, UpstreamError,
+    bindings::airlock::capability::fetch,
     bindings::wasi::{
         http::{
             outgoing_handler,
@@ -18,12 +19,13 @@ use crate::{
         },
         io::{
             poll::{self, Pollable},
-            streams::{InputStream, StreamError},
+            streams::StreamError,
         },
     },
-    body::Incoming,
     internal,
 };
+#[cfg(feature = "streams")]
+use crate::{bindings::wasi::io::streams::InputStream, body::Incoming};
 
 /// How much one read or write takes: a few TCP segments, so that a usual body takes one or two.
 const CHUNK: u64 = 64 * 1024;
@@ -46,6 +48,7 @@ pub struct Request {
 enum Body {
     Bytes(Vec<u8>),
     /// What the caller sends along, and how long it says that is.
+    #[cfg(feature = "streams")]
     Streamed(InputStream, Option<u64>),
 }
 
@@ -77,6 +80,7 @@ impl Request {
 
     /// Sets what the caller sends along as the body, which the host passes on as it comes. Its type is a header's to say. The host
     /// keeps up to 64 KB of it, to send them again where the grant has requests repeated or redirects followed; more is sent once.
+    #[cfg(feature = "streams")]
     #[must_use]
     pub fn streamed(mut self, body: Incoming) -> Self {
         self.body = Body::Streamed(body.contents, body.length);
@@ -89,7 +93,24 @@ impl Request {
     /// [`Failure::Denied`], [`Failure::TimedOut`] or [`Failure::Unavailable`], ready to be returned; [`Failure::Internal`] for
     /// a request that can't be written as HTTP.
     pub fn send(self) -> Result<Response, Failure> {
-        self.start()?.wait()
+        let Self { method, url, headers, body } = self;
+        match body {
+            Body::Bytes(mut bytes) => {
+                // What fits into one part goes along with the request, as it is.
+                let rest = bytes.len().saturating_sub(1) / CHUNK as usize * CHUNK as usize;
+                bytes[..rest].chunks(CHUNK as usize).for_each(fetch::add);
+                bytes.drain(..rest);
+                let body = (!bytes.is_empty()).then_some(bytes);
+                let sent = fetch::send(&fetch::Request { method, url, headers, body });
+                // The host doesn't count what isn't HTTP either.
+                if !matches!(sent, Err(Failure::Internal(_))) {
+                    count();
+                }
+                sent.map(Response)
+            }
+            #[cfg(feature = "streams")]
+            streamed => Self { method, url, headers, body: streamed }.start()?.wait(),
+        }
     }
 
     /// Sends the request without waiting for the answer. Its body is taken in before this returns, or not wanted any more: an
@@ -105,11 +126,12 @@ impl Request {
             false => Some(request.body().map_err(|()| internal("the request's body was taken twice"))?),
         };
         let answer = outgoing_handler::handle(request, None).map_err(failed)?;
-        let number = STARTED.replace(STARTED.get() + 1);
+        let number = count();
         let mut pending = Pending { ready: answer.subscribe(), answer, early: None, number };
         match (body, &self.body) {
             (None, _) => {}
             (Some(body), Body::Bytes(bytes)) => pending.write(body, bytes)?,
+            #[cfg(feature = "streams")]
             (Some(body), Body::Streamed(contents, _)) => pending.pass_on(body, contents)?,
         }
         Ok(pending)
@@ -134,6 +156,11 @@ impl Request {
             .map_err(|()| internal(format_args!("not a URL: {}", self.url)))?;
         Ok(request)
     }
+}
+
+/// Counts a request that is started, and gives its number.
+fn count() -> u32 {
+    STARTED.replace(STARTED.get() + 1)
 }
 
 /// A request that is under way. Dropping it takes it back, as far as that is possible.
@@ -214,6 +241,7 @@ impl Pending {
     }
 
     /// Lets the host pass on what comes, in pieces that it has anyway.
+    #[cfg(feature = "streams")]
     fn pass_on(&mut self, body: OutgoingBody, contents: &InputStream) -> Result<(), Failure> {
         let stream = body.write().map_err(|()| internal("the request's stream was taken twice"))?;
         let mut ended = None;
@@ -247,13 +275,18 @@ pub fn first<'p>(pending: impl IntoIterator<Item = &'p Pending>) -> usize {
 
 impl Body {
     fn is_empty(&self) -> bool {
-        matches!(self, Self::Bytes(bytes) if bytes.is_empty())
+        match self {
+            Self::Bytes(bytes) => bytes.is_empty(),
+            #[cfg(feature = "streams")]
+            Self::Streamed(..) => false,
+        }
     }
 
     /// How long it is, if there is one and that is known.
     fn length(&self) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => (!bytes.is_empty()).then_some(bytes.len() as u64),
+            #[cfg(feature = "streams")]
             Self::Streamed(_, length) => *length,
         }
     }

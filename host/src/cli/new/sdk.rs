@@ -18,7 +18,7 @@ const SOURCES: &[(&str, &str)] = files!("airlock/sdk/src/" from "plugins/sdk/src
 
 /// The contract.
 const CONTRACT: &[(&str, &str)] = files!("wit/" from "wit/":
-    "body.wit" "completions.wit" "dialogue.wit" "events.wit" "plan.wit" "prompts.wit" "provider.wit" "resources.wit" "types.wit" "world.wit"
+    "body.wit" "completions.wit" "dialogue.wit" "events.wit" "fetch.wit" "plan.wit" "prompts.wit" "provider.wit" "resources.wit" "types.wit" "world.wit"
     "deps/cli.wit" "deps/clocks.wit" "deps/filesystem.wit" "deps/http.wit" "deps/io.wit" "deps/random.wit" "deps/sockets.wit");
 
 /// Every file, with its place in a new provider.

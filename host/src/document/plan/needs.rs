@@ -1,13 +1,13 @@
 //! How much of a runtime a plan needs: what isn't needed isn't compiled, nor held in memory for each plugin.
 
-use super::{Action, Answer, Keep, Plan, RawFormat, Step, Task};
+use super::{Action, Answer, Body, Keep, Plan, RawFormat, Step, Task};
 
 /// What a runtime must be able to do for a plan: each of them can do what those before it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
-    /// To make requests, and hand answers on.
+    /// To make requests that are whole, and hand answers on.
     Requests,
-    /// To read answers, and make results of them.
+    /// To read answers and make results of them, and to send bodies as they come.
     Results,
     /// To read the formats that few documents need.
     Formats,
@@ -23,9 +23,10 @@ impl Plan {
 impl Action {
     fn needs(&self) -> Needs {
         match self {
-            Self::Call(call) => match &call.answer {
-                Answer::HandedOn | Answer::Binary(_) => Needs::Requests,
-                Answer::Shaped(format, _) => format.needs(),
+            Self::Call(call) => match (&call.answer, &call.request.body) {
+                (Answer::HandedOn, Body::Streamed) | (Answer::Binary(_), _) => Needs::Results,
+                (Answer::HandedOn, _) => Needs::Requests,
+                (Answer::Shaped(format, _), _) => format.needs(),
             },
             Self::Constant(_) => Needs::Requests,
             Self::Made(_) => Needs::Results,

@@ -128,7 +128,10 @@ async fn each_request_is_one_line_in_the_log_and_no_secret_is_in_it() {
 }
 
 fn check_hidden(log: &str, secret: &str) {
-    assert!(log.contains("TRACE hyper_util"), "the libraries' lines are looked at too");
+    assert!(
+        log.lines().any(|line| line.contains("TRACE") && line.contains(" hyper_util::")),
+        "the libraries' lines are looked at too"
+    );
     for spelling in spellings::of(&Secret::new(secret.to_owned())) {
         assert!(!log.contains(spelling.as_str()), "{spelling:?} in {log}");
     }
