@@ -19,7 +19,6 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
-use tower::Service;
 
 use super::{
     Door, Limits,
@@ -144,7 +143,7 @@ fn finished(mut response: Response, method: &Method, origin: Option<HeaderValue>
     }
 }
 
-/// Routers take the body off what they answer, and HTTP/1.1 takes it off the rest; over HTTP/2 nobody else does.
+/// HTTP/1.1 would take the body off, but not say its length; over HTTP/2 nobody else does.
 fn without_body(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     if let Some(length @ 1..) = body.size_hint().exact() {
@@ -175,7 +174,7 @@ impl Door {
         }
         parts.extensions.insert(ConnectInfo(peer));
         if body.is_end_stream() {
-            return self.pass(Request::from_parts(parts, Body::empty())).await;
+            return (self.service)(Request::from_parts(parts, Body::empty())).await;
         }
         let (headers, version) = (parts.headers.clone(), parts.version);
         let (late, clock) = (CancellationToken::new(), Clock::default());
@@ -183,7 +182,7 @@ impl Door {
         let body = Body::new(Timed::new(body, &limits, clock.clone(), late.clone()));
         tokio::select! {
             biased;
-            response = self.pass(Request::from_parts(parts, body)) => response,
+            response = (self.service)(Request::from_parts(parts, body)) => response,
             () = late.cancelled() => {
                 let refusal = match clock.is_by_progress() {
                     true => Refusal::StalledBody { limit: limits.pause },
@@ -202,9 +201,5 @@ impl Door {
     fn preflight(&self, parts: &Parts) -> Option<Response> {
         self.guard.listed_origin(&parts.headers)?;
         cors::preflight(&parts.method, &parts.headers)
-    }
-
-    async fn pass(&self, request: Request) -> Response {
-        self.router.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 }

@@ -1,6 +1,6 @@
 //! Serves a door on a listener: who may ask, how long a slow client may take, and how the host stops without losing a request.
 //!
-//! What is served is the door's router's. It speaks HTTP/1.1 and HTTP/2, over TLS where the door has a certificate, and doesn't
+//! What is served is the door's service's. It speaks HTTP/1.1 and HTTP/2, over TLS where the door has a certificate, and doesn't
 //! authenticate callers; the addresses of those who ask are in the extensions of their requests, as axum's `ConnectInfo<SocketAddr>`.
 //! What is behind it needn't know in which version it is asked.
 
@@ -30,13 +30,20 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, extract::ConnectInfo, response::Response, serve::Listener};
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    response::Response,
+    serve::Listener,
+};
+use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use tower::Service as _;
 
 pub(crate) use self::{body::take_time, guard::Guard, refusal::Refusal, tls::Tls};
 use self::{
@@ -49,10 +56,21 @@ pub use self::{
     tls::{BadFiles, Files},
 };
 
+/// Answers a request. One allocation: what is behind a router has a dozen.
+pub(crate) type Service = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// What a router answers.
+pub(crate) fn routed(router: Router) -> Service {
+    Arc::new(move |request| {
+        let mut router = router.clone();
+        Box::pin(async move { router.call(request).await.unwrap_or_else(|never| match never {}) })
+    })
+}
+
 /// What is served on a listener.
 pub(crate) struct Door {
     /// What answers the requests that get in.
-    pub(crate) router: Router,
+    pub(crate) service: Service,
     /// Which ones do.
     pub(crate) guard: Guard,
     /// The certificate that clients are shown; `None` = it is served in the clear.

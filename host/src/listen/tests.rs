@@ -40,7 +40,7 @@ struct Client {
 
 fn door(router: Router) -> Door {
     let refuse = |_: &HeaderMap, refusal: &Refusal| (refusal.status(), refusal.to_string()).into_response();
-    Door { router, guard: Guard::new(Vec::new(), Vec::new()), tls: None, refuse }
+    Door { service: super::routed(router), guard: Guard::new(Vec::new(), Vec::new()), tls: None, refuse }
 }
 
 fn connect(router: Router) -> Client {

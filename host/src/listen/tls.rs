@@ -240,7 +240,7 @@ mod tests {
         replace(&files.key, &key.serialize_pem());
         let refuse = |_: &HeaderMap, refusal: &Refusal| (refusal.status(), refusal.to_string()).into_response();
         let (guard, tls) = (Guard::new(Vec::new(), Vec::new()), Some(Arc::new(Tls::open(files).unwrap())));
-        let door = Arc::new(Door { router: Router::new(), guard, tls, refuse });
+        let door = Arc::new(Door { service: crate::listen::routed(Router::new()), guard, tls, refuse });
         for said in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

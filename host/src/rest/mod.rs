@@ -23,18 +23,13 @@ mod render;
 mod request_id;
 mod upload;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Request, State},
-    middleware::{Next, from_fn_with_state, map_request},
-    response::Response,
-};
+use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use tower::{Layer, Service as _, service_fn};
 use tower_http::{CompressionLevel, compression::CompressionLayer};
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, Span, field, trace_span};
 
 pub(crate) use self::openapi::of_description as openapi_of;
 use self::{
@@ -52,23 +47,22 @@ use crate::{
     failure::Failure,
     invoke::{Invocation, invoke},
     listen::{self, Refusal},
+    metrics::PHASE,
 };
 
 /// Everything that the REST listener answers, to callers that are known.
-pub fn router(catalog: Arc<Catalog>, callers: Arc<Callers>) -> Router {
+pub(crate) fn service(catalog: Arc<Catalog>, callers: Arc<Callers>) -> listen::Service {
     let rest = Rest { catalog, documents: Arc::default() };
-    let served =
-        Router::new().fallback(serve).with_state(rest).layer(compression()).layer(map_request(ask_for_something));
-    served.layer(from_fn_with_state(callers, authenticate))
+    Arc::new(move |request| Box::pin(authenticate(rest.clone(), callers.clone(), request)))
 }
 
 /// Nothing is looked at before it is clear who asks.
-async fn authenticate(State(callers): State<Arc<Callers>>, request: Request, next: Next) -> Response {
+async fn authenticate(rest: Rest, callers: Arc<Callers>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     match callers.admit(&mut parts.headers, &mut parts.extensions).await {
         Ok(()) => {
             let is_known = callers::identity(&parts.extensions).is_known();
-            let mut response = next.run(Request::from_parts(parts, body)).await;
+            let mut response = compressed(rest, parts, body).await;
             if is_known {
                 private::mark(response.headers_mut());
             }
@@ -83,11 +77,14 @@ async fn authenticate(State(callers): State<Arc<Callers>>, request: Request, nex
 }
 
 /// Who excludes every encoding gets an answer without one (RFC 9110, 12.5.3): the encoder would refuse it, when the call is done.
-async fn ask_for_something(mut request: Request) -> Request {
-    if !media::admits_encoding(request.headers()) {
-        request.headers_mut().remove(header::ACCEPT_ENCODING);
+async fn compressed(rest: Rest, mut parts: request::Parts, body: Body) -> Response {
+    if !media::admits_encoding(&parts.headers) {
+        parts.headers.remove(header::ACCEPT_ENCODING);
     }
-    request
+    let rest = &rest;
+    let served = service_fn(move |request| async move { Ok::<_, Infallible>(serve(rest, request).await) });
+    let response = compression().layer(served).call(Request::from_parts(parts, body)).await;
+    response.unwrap_or_else(|never| match never {}).map(Body::new)
 }
 
 /// For callers that take gzip or Brotli. Not what is encoded already, tiny, a picture or a stream of events. An answer keeps its entity
@@ -125,9 +122,9 @@ pub(crate) fn told(failure: &Failure) -> (Option<u16>, &'static str) {
     (kind.status().map(|it| it.as_u16()), kind.name())
 }
 
-/// Once per request. A HEAD request is answered like a GET; that its body isn't sent is axum's doing, which also keeps the length
+/// Once per request. A HEAD request is answered like a GET; that its body isn't sent is `listen`'s doing, which also keeps the length
 /// that GET would have.
-async fn serve(State(rest): State<Rest>, request: Request) -> Response {
+async fn serve(rest: &Rest, request: Request) -> Response {
     let id = RequestId::of(request.headers());
     let span = tracing::info_span!(
         "rest",
@@ -135,7 +132,7 @@ async fn serve(State(rest): State<Rest>, request: Request) -> Response {
         method = request.method().as_str(),
         operation = field::Empty
     );
-    let answer = answer(&rest, request).instrument(span).await;
+    let answer = answer(rest, request).instrument(trace_span!(target: PHASE, "door")).instrument(span).await;
     marked(answer.unwrap_or_else(|problem| problem.into_response(&id)), &id)
 }
 
@@ -152,7 +149,8 @@ async fn answer(rest: &Rest, request: Request) -> Result<Response, Problem> {
     if let Some(answer) = own::answer(&rest.catalog, &rest.documents, &parts) {
         return answer;
     }
-    match find(&rest.catalog, &parts)? {
+    let found = trace_span!(target: PHASE, "route").in_scope(|| find(&rest.catalog, &parts));
+    match found? {
         Target::Operation { operation, variables } => {
             Span::current().record("operation", field::debug(&operation));
             let permitted = permit(&operation, &parts).map_err(|problem| problem.about(&operation))?;
@@ -223,12 +221,13 @@ async fn call(
     let body = body::read(operation.operation(), &parts.headers, body, operation.plugin().limits()).await?;
     let source =
         Source { variables, query: parts.uri.query().unwrap_or_default(), headers: &parts.headers, body: &body };
-    let input = input::read(operation.operation(), &source).complete(operation)?;
+    let input = trace_span!(target: PHASE, "input")
+        .in_scope(|| input::read(operation.operation(), &source).complete(operation))?;
     let (dialogue, upload) = (Dialogue::default(), body.upload());
     let invoked = invoke(Invocation { permitted, input, dialogue, conditions, upload }).await;
     // Whatever went wrong then went wrong because of that.
     let failed = |failure: Failure| body.fault().map_or_else(|| failure.into(), Problem::from);
-    render::reply(invoked.map_err(failed)?).await
+    render::reply(invoked.map_err(failed)?).instrument(trace_span!(target: PHASE, "render")).await
 }
 
 /// Refuses to call what promises JSON for a caller who takes none. What an operation without such a promise answers isn't known
@@ -279,7 +278,6 @@ mod tests {
     use super::*;
     use http_body_util::BodyExt as _;
     use serde_json::{Value, json};
-    use tower::Service as _;
 
     async fn ask(method: &str, path: &str, id: Option<&str>) -> (http::response::Parts, Vec<u8>) {
         let mut request = Request::builder().method(method).uri(path);
@@ -288,8 +286,8 @@ mod tests {
         }
         let request = request.body(Body::empty()).unwrap();
         let callers = Arc::new(Callers::new(callers::Settings::default()));
-        let mut router = router(Arc::new(Catalog::default()), callers);
-        let (parts, body) = router.call(request).await.unwrap().into_parts();
+        let service = service(Arc::new(Catalog::default()), callers);
+        let (parts, body) = service(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (parts, body.into())
     }
@@ -314,13 +312,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn head_is_answered_like_get_without_the_body() {
+    async fn head_is_answered_like_get() {
         let (got, body) = ask("GET", "/v1/x", Some("a")).await;
-        let (head, nothing) = ask("HEAD", "/v1/x", Some("a")).await;
+        // The listener sends its length, and not itself.
+        let (head, unsent) = ask("HEAD", "/v1/x", Some("a")).await;
         assert_eq!(head.status, got.status);
         // One letter more in the detail: it names the method.
-        assert_eq!(head.headers["content-length"], (body.len() + 1).to_string());
-        assert_eq!(nothing, b"");
+        assert_eq!(unsent.len(), body.len() + 1);
     }
 
     #[tokio::test]

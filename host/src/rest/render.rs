@@ -146,7 +146,7 @@ fn streamed(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     response
 }
 
-/// No body, and no `content-length: 0` either, which axum would set if it knew the length: a 204 must not have it (RFC 9110, 8.6).
+/// No body, and no `content-length: 0` either, which would be set if the length were known: a 204 must not have it (RFC 9110, 8.6).
 pub(super) fn no_body() -> Body {
     Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
 }
