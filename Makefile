@@ -91,6 +91,19 @@ soak: toolchain ## Memory after 100 000 calls and 10 000 attacks, in a quarter o
 	cargo build --workspace --examples
 	$(TARGET)/debug/examples/measure soak
 
+# With optimisation, as it is run in earnest: the first build takes a quarter of an hour, and the tables eight minutes more. The debug
+# information of a release, which profilers ask for, is left out.
+.PHONY: bench
+bench: toolchain ## The price of the sandbox, beside a plain proxy: tables, and target/bench.json
+	cargo build --release -p airlock-tests --bin airlock-under-test --example measure
+	$(TARGET)/release/examples/measure bench
+
+# Not what it costs, only that it runs. The same build as that of the tests.
+.PHONY: bench-smoke
+bench-smoke: toolchain ## The benchmark as short as possible, to see that it runs
+	cargo build --workspace --bins --examples
+	$(TARGET)/debug/examples/measure bench smoke
+
 .PHONY: lint
 lint: toolchain deny ## Format, clippy, documentation, dependencies; warnings are errors
 	cargo fmt --all --check

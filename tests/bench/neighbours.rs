@@ -12,6 +12,7 @@ use tokio::{runtime, task::JoinSet};
 use crate::{
     attackers::Attackers,
     harness::{M3TER, Setup, TestHost, Upstream, json_answer},
+    percentile,
     stolen::Ticks,
 };
 
@@ -151,7 +152,7 @@ impl Seen {
     /// Of how long calls have taken.
     fn of(mut times: Vec<f64>) -> Self {
         times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+        let at = |share| percentile::at(&times, share);
         Self { calls: times.len(), p50: at(0.50), p99: at(0.99) }
     }
 }
