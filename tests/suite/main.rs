@@ -39,6 +39,7 @@ mod originals;
 mod pages;
 mod providers;
 mod rest_contract;
+mod reuse;
 mod sandbox;
 mod search;
 mod secrets;

@@ -105,9 +105,6 @@ pub enum LoadError {
     },
 }
 
-/// What only the document runtime exports, see `wit/world.wit`: also once it has its plan.
-const DOCUMENT: &str = "configure";
-
 /// Makes plugins of files.
 #[derive(Clone)]
 pub struct Loader {
@@ -133,8 +130,8 @@ impl Loader {
     pub async fn load(&self, name: &str, source: Source, grant: Option<&Grant>) -> Result<Plugin, LoadError> {
         let span = tracing::info_span!("load", plugin = name);
         let (prepared, origins) = async {
-            let (wasm, origins) = self.compile(source).await?;
-            Ok::<_, LoadError>((self.prepare(name, &wasm).await?, origins))
+            let made = self.compile(source).await?;
+            Ok::<_, LoadError>((self.prepare(name, &made).await?, made.origins))
         }
         .instrument(span)
         .await?;
@@ -151,7 +148,6 @@ impl Loader {
             sandbox: self.sandbox.clone(),
             metrics: self.metrics.clone(),
             guest: prepared.guest,
-            passes_conditions: prepared.is_document,
             egress,
             confirm: grant.confirm.clone(),
             limits: grant.limits.clone(),
@@ -171,8 +167,7 @@ impl Loader {
     /// # Errors
     /// See [`LoadError`].
     pub async fn examine(&self, source: Source) -> Result<(Description, Facts), LoadError> {
-        let wasm = self.component(source).await?;
-        let prepared = self.prepare("unnamed", &wasm).await?;
+        let prepared = self.prepare("unnamed", &self.compile(source).await?).await?;
         Ok((prepared.description, prepared.guest.facts().cloned().unwrap_or_default()))
     }
 
@@ -181,13 +176,12 @@ impl Loader {
     /// # Errors
     /// The document has errors, or is none by itself.
     pub async fn component(&self, source: Source) -> Result<Vec<u8>, LoadError> {
-        let (wasm, _) = self.compile(source).await?;
-        Ok(wasm)
+        Ok(self.compile(source).await?.wasm)
     }
 
-    async fn compile(&self, source: Source) -> Result<(Vec<u8>, Origins), LoadError> {
+    async fn compile(&self, source: Source) -> Result<Made, LoadError> {
         match source {
-            Source::Component(wasm) => Ok((wasm, Origins::new())),
+            Source::Component(wasm) => Ok(Made { wasm, kind: Kind::Given, origins: Origins::new() }),
             Source::Shared(_) => Err(LoadError::Shared),
             Source::Document { text, files, path } => {
                 let compiled = document::compile_with(&text, &files, Mode::Tolerant);
@@ -197,26 +191,47 @@ impl Loader {
                     tracing::warn!("{file}line {}, column {}: {}", warning.line, warning.column, warning.message);
                 }
                 let wasm = specialise(&self.sandbox, &plan).await.map_err(cannot_compile)?;
-                Ok((wasm, beside(&path, &origins)))
+                Ok(Made { wasm, kind: Kind::OfDocument, origins: beside(&path, &origins) })
             }
         }
     }
 
-    async fn prepare(&self, name: &str, wasm: &[u8]) -> Result<Prepared, LoadError> {
-        let is_document = inspect(wasm)?.exports.iter().any(|it| it == DOCUMENT);
-        let guest = self.sandbox.compile(wasm).map_err(cannot_compile)?;
+    async fn prepare(&self, name: &str, made: &Made) -> Result<Prepared, LoadError> {
+        let guest = match made.kind {
+            Kind::Given => {
+                inspect(&made.wasm)?;
+                self.sandbox.compile(&made.wasm)
+            }
+            Kind::OfDocument => self.sandbox.compile_document(&made.wasm),
+        };
+        let guest = guest.map_err(cannot_compile)?;
         let description = self.sandbox.describe(&guest, describing(name)).await;
         let description = description.map_err(LoadError::Describe)?;
         check::check(&description)?;
         let schemas = description.operations.iter().map(Schemas::compile).collect::<Result<_, _>>()?;
-        Ok(Prepared { guest, is_document, description, schemas })
+        Ok(Prepared { guest, description, schemas })
     }
+}
+
+/// The component that a source is, or was made into.
+struct Made {
+    wasm: Vec<u8>,
+    kind: Kind,
+    /// Where a document's upstreams are declared.
+    origins: Origins,
+}
+
+/// Who has built a component.
+enum Kind {
+    /// Anybody.
+    Given,
+    /// This host.
+    OfDocument,
 }
 
 /// A component that is right in itself; its grant is still to be looked at.
 struct Prepared {
     guest: Guest,
-    is_document: bool,
     description: Description,
     schemas: Vec<Schemas>,
 }

@@ -32,7 +32,6 @@ pub struct Plugin {
     sandbox: Arc<Sandbox>,
     metrics: Arc<Metrics>,
     guest: Guest,
-    passes_conditions: bool,
     egress: Arc<Egress>,
     confirm: Confirm,
     agreements: Agreements,
@@ -52,7 +51,6 @@ pub(super) struct Parts {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) guest: Guest,
-    pub(super) passes_conditions: bool,
     pub(super) egress: Egress,
     pub(super) confirm: Confirm,
     pub(super) limits: Limits,
@@ -67,7 +65,6 @@ impl Plugin {
             sandbox: parts.sandbox,
             metrics: parts.metrics,
             guest: parts.guest,
-            passes_conditions: parts.passes_conditions,
             egress: Arc::new(parts.egress),
             confirm: parts.confirm,
             agreements: Agreements::new(),
@@ -146,7 +143,7 @@ impl Plugin {
     /// True where what a call depends on is handed on to the upstream: in documents, for operations that are one request. A
     /// provider of another kind can take the fields as inputs.
     pub fn passes_conditions(&self, operation: &Operation) -> bool {
-        self.passes_conditions && self.guest.is_one_request(&operation.name)
+        self.guest.is_one_request(&operation.name)
     }
 
     /// Whether the grant wants somebody to agree to each call of an operation.

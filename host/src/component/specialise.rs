@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use wasmtime_wizer::{ComponentInstanceState, Wizer};
+use wasmtime_wizer::{ComponentContext, ComponentInstanceState, Wizer};
 use wit_component::ComponentEncoder;
 
 use crate::{
@@ -14,20 +14,30 @@ use crate::{
 };
 
 /// The guest in `plugins/runtime`, built by the build script: it hands answers on.
-static RUNTIME: LazyLock<Vec<u8>> = LazyLock::new(|| component(include_bytes!(env!("AIRLOCK_RUNTIME_WASM"))));
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(include_bytes!(env!("AIRLOCK_RUNTIME_WASM"))));
 
 /// The same with what reads answers and makes results of them: twice as large.
-static WITH_RESULTS: LazyLock<Vec<u8>> =
-    LazyLock::new(|| component(include_bytes!(env!("AIRLOCK_RUNTIME_WITH_RESULTS_WASM"))));
+static WITH_RESULTS: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new(include_bytes!(env!("AIRLOCK_RUNTIME_WITH_RESULTS_WASM"))));
 
 /// The same with the formats that few documents need: six times as large.
-static WITH_FORMATS: LazyLock<Vec<u8>> =
-    LazyLock::new(|| component(include_bytes!(env!("AIRLOCK_RUNTIME_WITH_FORMATS_WASM"))));
+static WITH_FORMATS: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new(include_bytes!(env!("AIRLOCK_RUNTIME_WITH_FORMATS_WASM"))));
 
-/// Makes a component of a core module, which says itself what its world is.
-fn component(module: &[u8]) -> Vec<u8> {
-    let component = ComponentEncoder::default().module(module).and_then(|mut it| it.encode());
-    component.expect("the build script has built it for the worlds in `wit/`")
+/// A runtime that a snapshot can be taken of.
+struct Runtime {
+    context: ComponentContext<'static>,
+    instrumented: Vec<u8>,
+}
+
+impl Runtime {
+    /// Makes a component of a core module, which says itself what its world is. Once for a process, for which it stays.
+    fn new(module: &[u8]) -> Self {
+        const BUILT: &str = "the build script has built it for the worlds in `wit/`";
+        let component = ComponentEncoder::default().module(module).and_then(|mut it| it.encode()).expect(BUILT);
+        let (context, instrumented) = Wizer::new().instrument_component(component.leak()).expect(BUILT);
+        Self { context, instrumented }
+    }
 }
 
 /// Makes the component: the same for the same plan, byte for byte. The first time takes a good part of a second of processor time, most of
@@ -38,10 +48,8 @@ pub async fn specialise(sandbox: &Sandbox, plan: &Plan) -> wasmtime::Result<Vec<
         Needs::Results => &WITH_RESULTS,
         Needs::Formats => &WITH_FORMATS,
     };
-    let wizer = Wizer::new();
-    let (context, instrumented) = wizer.instrument_component(runtime)?;
-    let mut configured = sandbox.configure(&instrumented, plan).await?;
-    wizer.snapshot_component(&context, &mut Access(&mut configured)).await
+    let mut configured = sandbox.configure(&runtime.instrumented, plan).await?;
+    Wizer::new().snapshot_component(&runtime.context, &mut Access(&mut configured)).await
 }
 
 /// How the snapshot reads globals and memories: by functions that instrumenting has added.

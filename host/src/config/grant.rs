@@ -37,6 +37,9 @@ const MAX_HEADER_KB: u64 = 1024;
 /// The highest rate: a million requests a second, more than one process sends.
 const MAX_RATE: u64 = 1_000_000;
 
+/// The most calls that a grant can let one instance serve: what a guest forgets to give back adds up.
+const MAX_CALLS_PER_INSTANCE: u64 = 1_000_000;
+
 /// The longest queue that a grant can allow. Each call that waits holds a connection and its input, up to a megabyte.
 const MAX_QUEUE: u64 = 1000;
 
@@ -171,6 +174,7 @@ struct RawLimits {
     connect_ms: Option<u64>,
     first_byte_ms: Option<u64>,
     idle_ms: Option<u64>,
+    calls_per_instance: Option<u64>,
     requests_per_second: Option<u64>,
 }
 
@@ -304,6 +308,7 @@ impl Reader {
             ("first_byte_ms", raw.first_byte_ms, 1..=MAX_WALL_MS),
             ("idle_ms", raw.idle_ms, 1..=MAX_WALL_MS),
             ("requests_per_second", raw.requests_per_second, 1..=MAX_RATE),
+            ("calls_per_instance", raw.calls_per_instance, 1..=MAX_CALLS_PER_INSTANCE),
         ] {
             if let Some(value) = value.filter(|value| !range.contains(value)) {
                 self.problems.push(format!("{key}.{name}: {value}: expected {} to {}", range.start(), range.end()));
@@ -325,6 +330,7 @@ impl Reader {
             first_byte: raw.first_byte_ms.map(Duration::from_millis).or(default.first_byte),
             idle: raw.idle_ms.map_or(default.idle, Duration::from_millis),
             requests_per_second: raw.requests_per_second.map(|rate| rate as u32).or(default.requests_per_second),
+            calls_per_instance: raw.calls_per_instance.map_or(default.calls_per_instance, |calls| calls as u32),
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Limits {
     /// Requests per second that leave for upstreams, repetitions and redirects included. None: `concurrency` bounds what a plugin
     /// can do to the host, and what an upstream bears only its operator knows.
     pub requests_per_second: Option<u32>,
+    /// Calls that one instance serves, one after the other. 1: a call begins with the memory that the plugin was loaded with, so that
+    /// nothing of one caller can get into the answer to another. More is faster, for plugins that are trusted with that.
+    pub calls_per_instance: u32,
 }
 
 impl Default for Limits {
@@ -64,6 +67,7 @@ impl Default for Limits {
             first_byte: None,
             idle: Duration::from_secs(30),
             requests_per_second: None,
+            calls_per_instance: 1,
         }
     }
 }

@@ -42,7 +42,7 @@ beside_capability!(with_prompts, "with-prompts");
 beside_capability!(with_completions, "with-completions");
 
 pub(super) use capability::{
-    CapabilityPre,
+    Capability, CapabilityPre,
     airlock::capability::{body, dialogue, events, fetch, types},
 };
 pub(super) use document_runtime::{DocumentRuntime, DocumentRuntimePre, airlock::capability::plan};

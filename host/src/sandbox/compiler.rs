@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use wasmtime::{Engine, component::Component};
+use wasmtime::{Engine, Module, component::Component};
 
 use super::cache::{Cache, CacheError};
 
@@ -15,8 +15,15 @@ use super::cache::{Cache, CacheError};
 pub(super) struct Compiler {
     engine: Engine,
     cache: Option<Cache>,
-    /// What is compiled once for a process: the runtimes of which documents are made, few and always the same.
-    once: Mutex<Vec<(Vec<u8>, Component)>>,
+    once: Mutex<Vec<Once>>,
+}
+
+/// What is compiled once for a process.
+struct Once {
+    /// The bytes that it was compiled of.
+    of: (Vec<u8>, Vec<u8>),
+    component: Component,
+    module: Module,
 }
 
 impl Compiler {
@@ -35,34 +42,55 @@ impl Compiler {
 
     /// The code of a component.
     pub(super) fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
+        // SAFETY: `kept` gives it what `serialize` has made of a component.
+        let read = |code: Vec<u8>| unsafe { Component::deserialize(&self.engine, code) };
+        self.kept(wasm, read, || Component::new(&self.engine, wasm), Component::serialize)
+    }
+
+    /// The code of a component and of a core module that it imports, for good: the runtimes of which documents are made are few, and always
+    /// the same.
+    pub(super) fn compile_once(&self, component: &[u8], module: &[u8]) -> wasmtime::Result<(Component, Module)> {
+        // What a panic has left behind was whole before.
+        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_meant = |it: &&Once| it.of.0 == component && it.of.1 == module;
+        if let Some(found) = once.iter().find(is_meant) {
+            return Ok((found.component.clone(), found.module.clone()));
+        }
+        // SAFETY: `kept` gives it what `serialize` has made of a module.
+        let read = |code: Vec<u8>| unsafe { Module::deserialize(&self.engine, code) };
+        let compiled = Once {
+            of: (component.to_owned(), module.to_owned()),
+            component: self.compile(component)?,
+            module: self.kept(module, read, || Module::new(&self.engine, module), Module::serialize)?,
+        };
+        let result = (compiled.component.clone(), compiled.module.clone());
+        once.push(compiled);
+        Ok(result)
+    }
+
+    /// Code from where it is kept, or else made and put there. What is given to `read` is what an engine like this one has compiled: it comes
+    /// whole from a folder in which nobody but this user, who runs the host, can write.
+    fn kept<T>(
+        &self,
+        wasm: &[u8],
+        read: impl FnOnce(Vec<u8>) -> wasmtime::Result<T>,
+        make: impl FnOnce() -> wasmtime::Result<T>,
+        serialize: impl FnOnce(&T) -> wasmtime::Result<Vec<u8>>,
+    ) -> wasmtime::Result<T> {
         let Some(cache) = &self.cache else {
-            return Component::new(&self.engine, wasm);
+            return make();
         };
         if let Some(code) = cache.find(wasm) {
-            // SAFETY: the code is what an engine like this one has compiled: it comes whole from a folder in which nobody but this user,
-            // who runs the host, can write.
-            match unsafe { Component::deserialize(&self.engine, code) } {
-                Ok(component) => return Ok(component),
+            match read(code) {
+                Ok(code) => return Ok(code),
                 Err(error) => tracing::warn!("compiled code can't be used, and is made anew: {error:#}"),
             }
         }
-        let component = Component::new(&self.engine, wasm)?;
-        let kept = component.serialize().and_then(|code| Ok(cache.keep(wasm, &code)?));
+        let made = make()?;
+        let kept = serialize(&made).and_then(|code| Ok(cache.keep(wasm, &code)?));
         if let Err(error) = kept {
             tracing::warn!("compiled code can't be kept: {error:#}");
         }
-        Ok(component)
-    }
-
-    /// The code of a component that is asked for again and again.
-    pub(super) fn compile_once(&self, wasm: &[u8]) -> wasmtime::Result<Component> {
-        // What a panic has left behind was whole before.
-        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, component)) = once.iter().find(|(other, _)| other == wasm) {
-            return Ok(component.clone());
-        }
-        let component = self.compile(wasm)?;
-        once.push((wasm.to_owned(), component.clone()));
-        Ok(component)
+        Ok(made)
     }
 }

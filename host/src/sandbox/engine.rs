@@ -2,11 +2,7 @@
 //!
 //! Once per process. What a single call may use is set in its store.
 
-use std::{
-    sync::{Arc, LazyLock},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -14,7 +10,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::p2::bindings as wasi;
 
-use super::{functions::Functions, state::State};
+use super::state::State;
 
 /// How often a running guest gives the thread back, and so the grain of the processor-time limit. 5 ms: other calls on the same
 /// thread wait no longer than that for a guest that loops, and 200 wake-ups a second cost nothing that can be measured.
@@ -53,17 +49,14 @@ pub const MAX_MEMORY: usize = 1 << 30;
 /// back nothing doesn't lock the address space, which is everybody's.
 const KEPT: usize = 256 << 10;
 
-/// One for the process, whatever number of engines it has: what a function is compiled for is part of what it is found by.
-static FUNCTIONS: LazyLock<Arc<Functions>> = LazyLock::new(Arc::default);
-
 /// Makes the engine and starts its clock.
 pub(super) fn start() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&config()?)?;
+    let engine = Engine::new(&config())?;
     start_clock(&engine)?;
     Ok(engine)
 }
 
-fn config() -> wasmtime::Result<Config> {
+fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)
         .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES_PER_COMPONENT)
@@ -88,9 +81,8 @@ fn config() -> wasmtime::Result<Config> {
         .max_wasm_stack(MAX_WASM_STACK)
         .async_stack_size(CALL_STACK)
         // No guest of this contract uses WASI 0.3, and its bookkeeping costs every call.
-        .concurrency_support(false)
-        .enable_incremental_compilation(FUNCTIONS.clone())?;
-    Ok(config)
+        .concurrency_support(false);
+    config
 }
 
 /// The clock runs as long as the engine is used: it holds it weakly.

@@ -6,6 +6,7 @@ mod bindings;
 mod body;
 mod cache;
 mod compiler;
+mod configure;
 mod convert;
 mod crowd;
 mod dialogue;
@@ -13,35 +14,42 @@ mod engine;
 mod events;
 mod facts;
 mod fetch;
-mod functions;
+mod idle;
 mod lane;
 mod log;
 mod meter;
 mod plan;
 mod provide;
 mod refusals;
+mod run;
 mod shape;
+mod split;
 mod state;
 mod upload;
 mod usage;
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
-    time::Instant,
+    sync::{Arc, Mutex, OnceLock},
 };
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
+use tokio::sync::Semaphore;
 use tracing::{Instrument, trace_span};
-use wasmtime::{Engine, Store, Trap, component::Linker};
+use wasmtime::{
+    Engine, Module,
+    component::{Component, InstancePre, Linker},
+};
 
+pub(crate) use self::configure::Configured;
 use self::{
-    bindings::{CapabilityPre, DocumentRuntime, plan::Plan as WitPlan, types as wit},
+    bindings::{CapabilityPre, types as wit},
     compiler::Compiler,
+    idle::Idle,
     lane::SlowLane,
-    meter::{Metered, Overrun},
     provide::Optional,
-    state::{Outbound, State},
+    split::Split,
+    state::State,
     usage::Usage,
 };
 pub use self::{
@@ -51,8 +59,7 @@ pub use self::{
 use crate::{
     conditions::Conditions,
     contract::{Description, Dialogue, Facts},
-    document::plan::Plan,
-    egress::{Context, Egress},
+    egress::Egress,
     failure::Failure,
     grant::Limits,
     invoke::{Reply, Upload},
@@ -65,6 +72,10 @@ pub struct Sandbox {
     engine: Engine,
     compiler: Compiler,
     linker: Linker<State>,
+    /// The runtimes of which documents are made, instrumented, by their bytes: few and always the same.
+    runtimes: Mutex<Vec<(Vec<u8>, InstancePre<State>)>>,
+    /// The places of instances that wait for a call.
+    idle: Arc<Semaphore>,
     lane: SlowLane,
 }
 
@@ -76,6 +87,7 @@ pub struct Guest {
     /// What a document says besides, as soon as it was described.
     facts: Arc<OnceLock<Facts>>,
     usage: Arc<Usage>,
+    idle: Arc<Idle>,
 }
 
 impl std::fmt::Debug for Guest {
@@ -115,6 +127,23 @@ pub enum Results {
     Values,
 }
 
+impl Allowance {
+    /// For what the host does on its own account: no grant applies.
+    fn of_the_host(plugin: Arc<str>, operation: &str, memory: usize) -> Self {
+        Self {
+            plugin,
+            operation: Arc::from(operation),
+            caller: Arc::from("host"),
+            conditions: Conditions::default(),
+            egress: None,
+            dialogue: Dialogue::default(),
+            results: Results::Texts,
+            upload: Upload::default(),
+            limits: Limits { memory, ..Limits::default() },
+        }
+    }
+}
+
 impl Sandbox {
     /// Makes the engine and starts the clock that running guests are interrupted by.
     ///
@@ -124,7 +153,14 @@ impl Sandbox {
         let engine = engine::start()?;
         let linker = engine::linker(&engine)?;
         let compiler = Compiler::new(engine.clone());
-        Ok(Self { engine, compiler, linker, lane: SlowLane::of_this_machine()? })
+        Ok(Self {
+            engine,
+            compiler,
+            linker,
+            runtimes: Mutex::default(),
+            idle: idle::places(),
+            lane: SlowLane::of_this_machine()?,
+        })
     }
 
     /// Keeps compiled code in this folder, for the next time that a host starts.
@@ -142,10 +178,27 @@ impl Sandbox {
     /// The bytes are no valid component, or it imports or exports what the contract doesn't have.
     pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
         let component = self.compiler.compile(wasm)?;
-        let linked = self.linker.instantiate_pre(&component)?;
+        self.guest(&component, self.linker.instantiate_pre(&component)?)
+    }
+
+    /// The same for what `component` has made of a document. All but the document's data is compiled once for a process.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn compile_document(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
+        let Split { component, code, data } = split::split(wasm)?;
+        let (component, code) = self.compiler.compile_once(&component, &code)?;
+        let mut linker = self.linker.clone();
+        linker.root().module(split::CODE, &code)?;
+        linker.root().module(split::DATA, &Module::new(&self.engine, data)?)?;
+        self.guest(&component, linker.instantiate_pre(&component)?)
+    }
+
+    fn guest(&self, component: &Component, linked: InstancePre<State>) -> wasmtime::Result<Guest> {
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
-        let optional = Optional::of(&component, &linked)?;
-        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, facts: Arc::default(), usage })
+        let idle = Arc::new(Idle::new(self.idle.clone()));
+        let optional = Optional::of(component, &linked)?;
+        Ok(Guest { linked: CapabilityPre::new(linked)?, optional, facts: Arc::default(), usage, idle })
     }
 
     /// Asks a guest what it offers. Its requests are denied.
@@ -177,18 +230,18 @@ impl Sandbox {
         convert::description(description, &mut room).map_err(|e| Failure::BadReply { reason: e.to_string() })
     }
 
-    /// Carries out the allowance's operation in a fresh instance.
+    /// Carries out the allowance's operation in a fresh instance, or one that waits if its limits allow it.
     ///
     /// # Errors
     /// What the guest reports, what the mediator refused, and every limit that the call ran into.
     pub async fn call(&self, guest: &Guest, allowance: Allowance, input: String) -> Result<Reply, Failure> {
-        let (operation, results) = (allowance.operation.clone(), allowance.results);
-        let memory = allowance.limits.memory;
-        let linked = guest.linked.clone();
-        let reply = self.run(guest, allowance, move |store| {
+        let (operation, results, limits) = (allowance.operation.clone(), allowance.results, allowance.limits.clone());
+        let (linked, memory) = (guest.linked.clone(), limits.memory);
+        let instance = guest.idle.take(&self.engine, allowance);
+        let reply = self.run_in(guest, instance, limits, move |instance| {
             async move {
-                let instantiated = linked.instantiate_async(&mut *store);
-                let capability = instantiated.instrument(trace_span!(target: PHASE, "instantiate")).await?;
+                let instantiated = instance.capability(&linked);
+                let (capability, store) = instantiated.instrument(trace_span!(target: PHASE, "instantiate")).await?;
                 let provider = capability.airlock_capability_provider();
                 let called = provider.call_call(&mut *store, &operation, &input);
                 let reply = called.instrument(trace_span!(target: PHASE, "guest")).await?;
@@ -199,128 +252,6 @@ impl Sandbox {
         });
         reply.await?
     }
-
-    /// Runs guest code in a store of its own until it is done or a limit is reached. Dropping the future stops the guest where it
-    /// stands.
-    async fn run<T: Send + 'static>(
-        &self,
-        guest: &Guest,
-        allowance: Allowance,
-        code: impl for<'a> FnOnce(&'a mut Store<State>) -> Run<'a, T> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let limits = allowance.limits.clone();
-        let mut store = store(&self.engine, allowance);
-        let Limits { cpu, wall, .. } = limits;
-        // With the store, so that giving back what it holds is at the guest's expense.
-        let usage = guest.usage.clone();
-        let run = async move {
-            match code(&mut store).await {
-                Ok(Ok(value)) => Ok(value),
-                Ok(Err(failure)) => Err(reported(failure, store.data(), &limits)),
-                Err(trap) => {
-                    let failure = trapped(&trap, store.data(), &limits);
-                    // That there was no room for it isn't its own fault.
-                    if !matches!(failure, Failure::Busy { .. }) {
-                        usage.add_fault(Instant::now());
-                    }
-                    Err(failure)
-                }
-            }
-        };
-        let run = run.instrument(trace_span!(target: PHASE, "sandbox"));
-        let metered = Metered::new(run, cpu, self.lane.clone(), guest.usage.clone());
-        match tokio::time::timeout(wall, metered).await {
-            Err(_elapsed) => Err(Failure::WallDeadline { limit: wall }),
-            Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: cpu, used }),
-            Ok(Ok(result)) => result,
-        }
-    }
-
-    /// Instantiates an instrumented document runtime and gives it its plan: the first half of specialising it.
-    ///
-    /// # Errors
-    /// The runtime refuses the plan or fails, which is a bug of this release.
-    pub(crate) async fn configure(&self, instrumented: &[u8], plan: &Plan) -> wasmtime::Result<Configured> {
-        let component = self.compiler.compile_once(instrumented)?;
-        let mut store = store(&self.engine, Allowance::for_compiler());
-        let instance = self.linker.instantiate_async(&mut store, &component).await?;
-        let runtime = DocumentRuntime::new(&mut store, &instance)?;
-        runtime
-            .call_configure(&mut store, &WitPlan::from(plan))
-            .await?
-            .map_err(|refusal| wasmtime::format_err!("the runtime refused its plan: {refusal}"))?;
-        Ok(Configured { store, instance })
-    }
-}
-
-/// A document runtime that has its plan and wasn't called: what a snapshot is taken of.
-pub(crate) struct Configured {
-    store: Store<State>,
-    instance: wasmtime::component::Instance,
-}
-
-impl Configured {
-    /// Calls a function of an exported instance that takes nothing and returns a number.
-    pub(crate) async fn read<R>(&mut self, instance: &str, function: &str) -> R
-    where
-        R: wasmtime::component::ComponentType + wasmtime::component::Lift + Send + Sync + 'static,
-    {
-        const ADDED: &str = "instrumenting has added the function, and it can't fail";
-        let exporter = self.instance.get_export_index(&mut self.store, None, instance);
-        let exporter = exporter.expect(ADDED);
-        let index = self.instance.get_export_index(&mut self.store, Some(&exporter), function);
-        let function = self.instance.get_typed_func::<(), (R,)>(&mut self.store, index.expect(ADDED)).expect(ADDED);
-        function.call_async(&mut self.store, ()).await.expect(ADDED).0
-    }
-
-    /// The same for a function that returns bytes.
-    pub(crate) async fn read_bytes(&mut self, instance: &str, function: &str, use_bytes: impl FnOnce(&[u8]) + Send) {
-        let bytes: wasmtime::component::WasmList<u8> = self.read(instance, function).await;
-        use_bytes(bytes.as_le_slice(&self.store));
-    }
-}
-
-impl Allowance {
-    /// Compiling is the host's own work on a plan of bounded size: no grant applies, and the defaults are never reached.
-    fn for_compiler() -> Self {
-        let limits = Limits { memory: MAX_MEMORY, ..Limits::default() };
-        Self {
-            plugin: Arc::from("compiler"),
-            operation: Arc::from("configure"),
-            caller: Arc::from("host"),
-            conditions: Conditions::default(),
-            egress: None,
-            dialogue: Dialogue::default(),
-            results: Results::Texts,
-            upload: Upload::default(),
-            limits,
-        }
-    }
-}
-
-/// What guest code comes to: its result, what it reports as its failure, or a trap.
-type Run<'a, T> = BoxFuture<'a, wasmtime::Result<Result<T, wit::Failure>>>;
-
-/// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
-fn reported(failure: wit::Failure, state: &State, limits: &Limits) -> Failure {
-    convert::failure(failure, &state.outbound.refusals(), &mut Room::of(limits.memory))
-}
-
-fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
-    if state.memory_was_denied() {
-        return Failure::MemoryLimit { limit: limits.memory };
-    }
-    if trap.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return Failure::Busy { running: MAX_INSTANCES as usize };
-    }
-    if is_surfeit(trap) {
-        return Failure::DataLimit { limit: limits.response };
-    }
-    let what = match trap.downcast_ref::<Trap>() {
-        Some(code) => format!("{code}: {trap:?}"),
-        None => format!("{trap:?}"),
-    };
-    Failure::Trapped { trap: what }
 }
 
 /// Makes the host's own of what a guest replies, in no more memory than the guest was granted.
@@ -333,25 +264,4 @@ fn read(reply: wit::Reply, state: &mut State, results: Results, memory: usize) -
             body::hand_on(response, state.outbound.clone())
         }
     }
-}
-
-/// True when the guest handed over more than [`store`] allows. The engine has no type for it that could be asked for; the boundary
-/// tests notice when the words change.
-fn is_surfeit(trap: &wasmtime::Error) -> bool {
-    trap.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
-}
-
-fn store(engine: &Engine, allowance: Allowance) -> Store<State> {
-    let Allowance { plugin, operation, caller, conditions, egress, dialogue, results: _, upload, limits } = allowance;
-    let context = Context::begin(operation, caller, limits.wall);
-    let outbound = Outbound::new(plugin.clone(), egress, context, conditions, limits.requests);
-    let state = State::new(&plugin, outbound, dialogue, upload, &limits);
-    let mut store = Store::new(engine, state);
-    store.limiter(|state| state);
-    // What the host copies out of a guest for one call or reply, counted as often as the guest points at it: a million strings that
-    // all lie at the same place would be a million copies.
-    store.set_hostcall_fuel(limits.response);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
-    store
 }

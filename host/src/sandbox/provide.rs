@@ -9,12 +9,13 @@ use wasmtime::{
 };
 
 use super::{
-    Allowance, Guest, Run, Sandbox,
+    Allowance, Guest, Sandbox,
     bindings::{
         DocumentRuntimePre, WithCompletionsPre, WithPromptsPre, WithResourcesPre, completions as wit_completions,
         prompts as wit_prompts, resources as wit_resources, types as wit,
     },
     convert,
+    run::Run,
     state::State,
 };
 use crate::{

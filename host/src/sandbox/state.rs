@@ -109,6 +109,28 @@ impl State {
         Self { table, wasi, http, body, body_limit, outbound, dialogue, telling, upload, memory }
     }
 
+    /// The same instance's next call: all is new but the memory that the guest has already.
+    pub(super) fn renew(&mut self, fresh: Self) {
+        let used = self.memory.used;
+        *self = fresh;
+        self.memory.used = used;
+    }
+
+    /// Whose guest it is.
+    pub(super) fn plugin(&self) -> &Arc<str> {
+        &self.wasi.plugin
+    }
+
+    /// True when the guest has nothing of the host's any more.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The memory that the guest has.
+    pub(super) fn memory(&self) -> usize {
+        self.memory.used
+    }
+
     /// True when the guest asked for more memory than its limit: the trap that follows is a consequence.
     pub(super) fn memory_was_denied(&self) -> bool {
         self.memory.denied
