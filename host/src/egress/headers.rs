@@ -70,10 +70,13 @@ impl Bounds {
             return Err(Excess::Fields(self.fields));
         }
         let address = uri.path_and_query().map_or(0, |text| text.as_str().len());
-        // A colon, a space and a line break.
-        let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-        if address + fields > self.bytes { Err(Excess::Header(self.bytes)) } else { Ok(()) }
+        if address + size(headers) > self.bytes { Err(Excess::Header(self.bytes)) } else { Ok(()) }
     }
+}
+
+/// How long header fields are as they are sent by HTTP/1, each with a colon, a space and a line break.
+pub(super) fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
 
 /// Takes out of an answer what was meant for this connection only, which is also what its `Connection` says (RFC 9110, 7.6.1).
