@@ -8,6 +8,7 @@ mod cores;
 mod growth;
 mod inside;
 mod load;
+mod nginx;
 mod process;
 mod proxy;
 mod table;
@@ -22,6 +23,7 @@ use self::{
     airlock::{Airlock, Folder},
     cores::Cores,
     load::Ask,
+    nginx::Nginx,
     process::Process,
     table::{Cell, Measured},
 };
@@ -49,7 +51,7 @@ impl Effort {
         warm_up: Duration::from_millis(200),
         during: Duration::from_secs(1),
         connections: &[1, 16, 128],
-        plugins: &[1, 10, 100, 500],
+        plugins: &[1, 2, 10, 100, 500],
         divisor: 1,
         file: "bench.json",
     };
@@ -60,7 +62,7 @@ impl Effort {
         warm_up: Duration::ZERO,
         during: Duration::from_millis(50),
         connections: &[1, 16, 128],
-        plugins: &[1, 5],
+        plugins: &[1, 2, 5],
         divisor: 100,
         file: "bench-smoke.json",
     };
@@ -131,10 +133,14 @@ fn runtime() -> Runtime {
 struct Bench {
     upstream: Served,
     proxy: Served,
+    /// Where there is one.
+    nginx: Option<Nginx>,
     airlock: Airlock,
     session: String,
-    /// What the host serves from.
-    _folder: Folder,
+    /// A host of its own: beside another plugin, one that is busy takes turns.
+    reusing: Airlock,
+    /// What the hosts serve from.
+    _folders: [Folder; 2],
 }
 
 /// One of our own roles.
@@ -163,21 +169,28 @@ impl Bench {
     fn start(cores: &Cores, runtime: &Runtime) -> Self {
         let upstream = cores.others(|| Served::start(&[UPSTREAM]));
         let url = format!("http://{}", upstream.authority);
-        let mut folder = Folder::new();
-        folder.add("fresh", &url, "limits.concurrency = 256");
-        let (proxy, airlock) = cores.measured(|| (Served::start(&[PROXY, &url]), folder.serve()));
+        let (mut fresh, mut reused) = (Folder::new(), Folder::new());
+        fresh.add("fresh", &url, "limits.concurrency = 256");
+        reused.add("reused", &url, "limits.concurrency = 256\nlimits.calls_per_instance = 1000000");
+        let proxies = || (Served::start(&[PROXY, &url]), Nginx::start(&upstream.authority));
+        let (proxy, nginx) = cores.measured(proxies);
+        let (airlock, reusing) = cores.measured(|| (fresh.serve(), reused.serve()));
         let session = runtime.block_on(airlock::session(&airlock.mcp));
-        Self { upstream, proxy, airlock, session, _folder: folder }
+        Self { upstream, proxy, nginx, airlock, session, reusing, _folders: [fresh, reused] }
     }
 
     fn rows(&self, size: &str) -> Vec<Row<'_>> {
-        let Self { upstream, proxy, airlock, session, .. } = self;
+        let Self { upstream, proxy, nginx, airlock, session, reusing, .. } = self;
         let row = |name, process, ask| Row { name, ask, process };
         let mut rows = vec![
             row("upstream, directly", &upstream.process, airlock::get(&upstream.authority, &format!("/{size}"))),
             row(table::PROXY, &proxy.process, airlock::get(&proxy.authority, &format!("/{size}"))),
             row(table::REST, &airlock.process, airlock::get(&airlock.rest, &format!("/fresh/{size}"))),
+            row(table::REUSED, &reusing.process, airlock::get(&reusing.rest, &format!("/reused/{size}"))),
         ];
+        if let Some(nginx) = nginx {
+            rows.push(row("nginx", &nginx.process, airlock::get(&nginx.authority, &format!("/{size}"))));
+        }
         // What is large is no answer for a model: it gets the beginning, and the rest in parts.
         if size != "large" {
             let call = airlock::tool_call(&airlock.mcp, "fresh-get", size);

@@ -10,6 +10,7 @@ use crate::percentile;
 /// The rows that figures are made of.
 pub const PROXY: &str = "plain hyper proxy";
 pub const REST: &str = "airlock, REST";
+pub const REUSED: &str = "airlock, REST, reused";
 pub const MCP: &str = "airlock, MCP 2026-07-28";
 pub const LEGACY: &str = "airlock, MCP 2025-11-25";
 
@@ -76,6 +77,7 @@ impl Cell {
                 let added = self.compared(REST, |it| it.p50, |it, proxy| it - proxy);
                 add("rest_small_c1_added_p50_us".to_owned(), added);
             }
+            ("small", 16) => add("rest_small_c16_reuse_ratio".to_owned(), ratio(REUSED, |it| it.per_second)),
             ("small", 128) => add("p99_c128_ratio".to_owned(), ratio(REST, |it| it.p99)),
             ("large", 16) => add("rest_large_bytes_ratio".to_owned(), ratio(REST, |it| it.bytes_per_second)),
             _ => {}
