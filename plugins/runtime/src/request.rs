@@ -35,7 +35,9 @@ pub fn build(plan: &Request, input: &Input<'_>) -> Result<http::Request, Failure
         request = request.header("cookie", cookies);
     }
     #[cfg(feature = "results")]
-    if let (Body::Streamed, Some(incoming)) = (&plan.body, airlock_sdk::body::take()) {
+    if let Body::Streamed = plan.body
+        && let Some(incoming) = airlock_sdk::body::take()
+    {
         let media_type = said.or_else(|| incoming.media_type.clone());
         let request = media_type.into_iter().fold(request, |request, it| request.header("content-type", it));
         return Ok(request.streamed(incoming));
