@@ -57,7 +57,7 @@ build: toolchain ## The binary
 # The whole workspace in one go: the guests' unit tests run natively, and the same build of the dependencies serves all. The binary
 # for the client is the one that this builds.
 .PHONY: test
-test: toolchain $(VENV)/.installed ## All tests, with an MCP client that isn't ours
+test: toolchain valgrind $(VENV)/.installed ## All tests, with an MCP client that isn't ours
 	cargo test --workspace
 	$(VENV)/bin/python tests/clients/mcp_client.py --demo $(TARGET)/debug/airlock-under-test
 
@@ -154,6 +154,13 @@ $(TARGET)/tools/bin/cargo-fuzz: TOOL = cargo-fuzz@$(CARGO_FUZZ_VERSION)
 $(TARGET)/tools/bin/cargo-deny $(TARGET)/tools/bin/cargo-fuzz: | toolchain
 	cargo install --locked --debug --root $(TARGET)/tools --target-dir $(TARGET)/tools/build $(TOOL)
 	rm -rf $(TARGET)/tools/build
+
+# By which tests count instructions. Root alone can install it; elsewhere the test says what is missing.
+.PHONY: valgrind
+valgrind:
+	@if ! command -v valgrind >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq valgrind || true; \
+	fi
 
 # A broken installation is made anew, not mended.
 $(VENV)/.installed: Makefile

@@ -39,4 +39,6 @@ fn main() {
         let wasm = target.join("wasm32-wasip2/guest").join(format!("{}.wasm", package.replace('-', "_")));
         println!("cargo:rustc-env={variable}={}", wasm.display());
     }
+    // The tests are told how they are built: what is counted depends on it.
+    println!("cargo:rustc-env=AIRLOCK_OPT_LEVEL={}", env::var("OPT_LEVEL").expect("set by cargo"));
 }

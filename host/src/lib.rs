@@ -26,6 +26,8 @@ pub mod listen;
 mod mcp;
 mod metrics;
 mod percent;
+#[doc(hidden)]
+pub mod pieces;
 mod rate;
 mod rest;
 pub mod sandbox;

@@ -65,7 +65,7 @@ use self::{
 use crate::{
     callers::{self, Identity},
     catalog::{Catalog, Scope},
-    contract::Operation,
+    contract::{Description, Operation},
     listen::Refusal,
 };
 
@@ -85,6 +85,12 @@ pub fn router(catalog: Arc<Catalog>, listing: Listing, gate: Gate, shutdown: Can
 /// The answer to a request that doesn't get in. There is no message yet that a JSON-RPC error could answer.
 pub fn refuse(_: &HeaderMap, refusal: &Refusal) -> Response {
     (refusal.status(), refusal.to_string()).into_response()
+}
+
+/// The tools of a plugin as clients of the current version are listed them, before the plugin is loaded.
+pub(crate) fn tools_of(description: &Description) -> Vec<rmcp::model::Tool> {
+    let tools = description.operations.iter().filter_map(|it| Some((it.tool.as_deref()?, it)));
+    tools.map(|(name, operation)| tool::render(name, operation, Era::Modern)).collect()
 }
 
 /// Whether a failure is told as a tool result that is marked as an error.
