@@ -1,4 +1,4 @@
-//! The narrow waist: every call of every door passes here. Validate the input, see to it that who has to agree has agreed, run the operation in a fresh instance, hand back
+//! The narrow waist: every call of every door passes here. Validate the input, see to it that who has to agree has agreed, run the operation in an instance, hand back
 //! the reply.
 //!
 //! It treats all callers alike: REST, MCP and the command line make the same [`Invocation`] and render the same outcome. Whether a

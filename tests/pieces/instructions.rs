@@ -41,7 +41,8 @@ fn each_piece_takes_what_the_golden_says() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("goldens/pieces.json");
     let golden = fs::read_to_string(&path).map_or(Value::Null, |text| serde_json::from_str(&text).expect("JSON"));
     let build = build();
-    if golden["build"].as_str().is_some_and(|it| it != build) {
+    let is_blessed = env::var_os("AIRLOCK_BLESS").is_some();
+    if !is_blessed && golden["build"].as_str().is_some_and(|it| it != build) {
         // Past the test harness, which would swallow the words of a test that passes.
         let (file, other) = (path.display(), &golden["build"]);
         let _ = writeln!(io::stderr(), "skipped: the figures in {file} are those of {other}, and this is \"{build}\"");
@@ -66,7 +67,7 @@ fn each_piece_takes_what_the_golden_says() {
         pieces.insert(name.to_owned(), figures.into());
     }
     let measured = json!({"build": build, "pieces": pieces});
-    if env::var_os("AIRLOCK_BLESS").is_some() {
+    if is_blessed {
         let text = serde_json::to_string_pretty(&measured).expect("JSON") + "\n";
         return fs::write(&path, text).expect("goldens can be written");
     }

@@ -44,8 +44,8 @@ async fn what_was_compiled_once_is_found_again_and_what_is_torn_is_made_anew() {
     call().await;
     let folder = shell.path("code");
     let first = entries(&folder);
-    // The runtime that takes the plan, and what it has become.
-    assert_eq!(first.len(), 2);
+    // The runtime that takes the plan; its code, and the component around that, which all documents share.
+    assert_eq!(first.len(), 3);
     assert_eq!(fs::metadata(&folder).expect("a folder").permissions().mode() & 0o777, 0o700);
     call().await;
     assert_eq!(entries(&folder), first, "the same document is the same component");
@@ -62,7 +62,7 @@ async fn what_was_compiled_once_is_found_again_and_what_is_torn_is_made_anew() {
         first.iter().map(|(path, _)| path).collect::<Vec<_>>()
     );
     assert!(again.iter().all(|(_, code)| code.len() > 10_000), "what was torn has been made anew");
-    assert_eq!(upstream.requests().len(), 2 + 6);
+    assert_eq!(upstream.requests().len(), 2 + 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,9 @@
 //! Instances that serve more than one call, where a grant lets them.
 
+use http::StatusCode;
 use serde_json::json;
 
-use crate::harness::{Setup, TestHost, Upstream};
+use crate::harness::{Setup, TestHost, Upstream, json_answer};
 
 async fn start(upstream: &Upstream, limits: &str) -> TestHost {
     Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
@@ -37,11 +38,14 @@ async fn only_a_guest_that_is_as_it_was_serves_another_call() {
         ("trap", json!({}), 500, false),
         ("loop", json!({}), 500, false),
         ("eat-memory", json!({}), 500, false),
+        // It holds an answer of the host's.
+        ("keep", json!({}), 200, false),
         // More memory than may wait for a call that perhaps never comes.
         ("reply", large, 200, false),
     ] {
         let before = count(&host).await;
-        let answer = host.post(&format!("/hostile/{operation}"), &input).await;
+        let path = format!("/hostile/{operation}");
+        let answer = if input == json!({}) { host.get(&path).await } else { host.post(&path, &input).await };
         assert_eq!(answer.status, status, "{operation}: {answer:?}");
         let expected = if goes_on { before + 1 } else { 1 };
         assert_eq!(count(&host).await, expected, "after {operation}");
@@ -56,5 +60,39 @@ async fn each_call_has_its_limits_to_itself() {
         assert_eq!(count(&host).await, number);
         let answer = host.post("/hostile/fetch", &json!({"url": format!("http://upstream.test/{number}")})).await;
         assert_eq!(answer.ok()["target"], format!("/{number}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_has_begun_to_say_is_not_in_the_next_ones_request() {
+    let upstream = Upstream::echo().await;
+    let host = start(&upstream, "calls_per_instance = 1000").await;
+    for (operation, number) in [("begin-body", 1), ("fetch", 2)] {
+        let input = json!({"url": "http://upstream.test/", "method": "PUT"});
+        host.post(&format!("/hostile/{operation}"), &input).await.ok();
+        assert_eq!(count(&host).await, number, "it is the same instance");
+    }
+    let sent = upstream.requests().pop().expect("the one of `fetch`");
+    assert!(sent.body.is_empty(), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_told_as_its_own_request_was_refused_whichever_call_it_is() {
+    let upstream = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"id": 7}))).await;
+    let grant = format!(
+        r#"
+        [grants.ships]
+        hosts = ["https://registry.example", "https://people.example"]
+        upstreams."https://registry.example" = "{0}"
+        upstreams."https://people.example" = "{0}"
+        limits = {{ requests = 1, calls_per_instance = 1000 }}
+        "#,
+        upstream.url()
+    );
+    let ships = include_str!("../cases/ships.yaml");
+    let host = Setup::default().file("ships.yaml", ships).config(&grant).start().await;
+    for _ in 0..3 {
+        let problem = host.get("/ships/7/crew").await.problem(403, "denied");
+        assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with("step `list-crew`: ")), "{problem}");
     }
 }

@@ -174,7 +174,7 @@ impl Plugin {
         }
     }
 
-    /// Runs the allowance's operation in a fresh instance, by the proof that it may be carried out. The permit is held until the
+    /// Runs the allowance's operation in an instance, by the proof that it may be carried out. The permit is held until the
     /// reply's body has been read or dropped.
     ///
     /// # Errors

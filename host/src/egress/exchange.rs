@@ -200,14 +200,7 @@ impl Egress {
     fn terms(&self, deadline: Instant, patience: Patience, patterns: Option<Arc<Patterns>>) -> Terms {
         let limits = &self.limits;
         let idle = patience.idle.map_or(limits.idle, |idle| idle.min(limits.idle));
-        Terms {
-            deadline,
-            idle,
-            headers: limits.headers,
-            header_bytes: limits.header_bytes,
-            limit: limits.response,
-            patterns,
-        }
+        Terms { deadline, idle, headers: limits.headers, limit: limits.response, patterns }
     }
 }
 

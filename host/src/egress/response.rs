@@ -32,8 +32,6 @@ pub(super) struct Terms {
     pub(super) idle: Duration,
     /// Header fields.
     pub(super) headers: usize,
-    /// The header section, in bytes.
-    pub(super) header_bytes: usize,
     /// The grant's limit in bytes, counted as they come and again when they are decompressed.
     pub(super) limit: usize,
     pub(super) patterns: Option<Arc<Patterns>>,
@@ -110,8 +108,7 @@ fn decoder(parts: &mut response::Parts, has_body: bool) -> Option<Decoder> {
 /// Holds the header to the terms and cleans it.
 fn check(parts: &mut response::Parts, source: &Incoming, terms: &Terms, host: &str) -> Result<(), Refusal> {
     // A change of protocol was never asked for: what follows isn't HTTP.
-    let is_too_long = parts.headers.len() > terms.headers || headers::size(&parts.headers) > terms.header_bytes;
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS || is_too_long {
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS || parts.headers.len() > terms.headers {
         return Err(Refusal::Unavailable { host: host.to_owned(), fault: Fault::Malformed });
     }
     if source.size_hint().lower() > terms.limit as u64 {

@@ -37,6 +37,7 @@ use tower::Service;
 use super::{
     Patience,
     connect::{ConnectError, Connector},
+    headers,
     refusal::{Fault, Wait},
     tls,
 };
@@ -98,6 +99,7 @@ impl Sent {
 pub(super) struct Transport {
     client: Client<LimitedConnector, RequestBody>,
     first_byte: Option<Duration>,
+    header_bytes: usize,
 }
 
 impl Transport {
@@ -116,7 +118,7 @@ impl Transport {
             // There are never more connections in use, so keeping more makes no sense.
             .pool_max_idle_per_host(if has_star { 0 } else { limits.concurrency })
             .http1_max_headers(limits.headers)
-            // A header may be larger than what is granted by then: `response` looks at its size.
+            // It is what may be written at once, too. A header may be larger than what is granted by then: see `send`.
             .http1_max_buf_size(limits.header_bytes.max(READ_AT_ONCE))
             .timer(TokioTimer::new())
             .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
@@ -125,7 +127,7 @@ impl Transport {
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .build(LimitedConnector { https, timeout: limits.connect });
-        Self { client, first_byte: limits.first_byte }
+        Self { client, first_byte: limits.first_byte, header_bytes: limits.header_bytes }
     }
 
     /// Sends a request and waits for the header of the answer.
@@ -144,6 +146,11 @@ impl Transport {
             }),
             () = interim.notified() => Err(Failure::Unavailable(Fault::Malformed)),
             wait = impatience(connection.clone(), patience.connect, first_byte) => Err(Failure::TimedOut(wait)),
+        };
+        let is_too_long = |answer: &Response<Incoming>| headers::size(answer.headers()) > self.header_bytes;
+        let answer = match answer {
+            Ok(answer) if is_too_long(&answer) => Err(Failure::Unavailable(Fault::Malformed)),
+            other => other,
         };
         Sent { answer, peer: peer(&mut connection) }
     }

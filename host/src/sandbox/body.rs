@@ -13,8 +13,8 @@ use crate::{
     invoke::{Body, Reply},
 };
 
-/// How much one read takes at most: what `egress` has ready is rarely more.
-const READ: usize = 64 * 1024;
+/// How much one read takes at most: as much as `egress` has ready, `transport::READ_AT_ONCE`.
+const READ: usize = 256 * 1024;
 
 /// Turns the response into a reply. The store may be dropped afterwards: the body reads from the mediator, not from the guest.
 pub(super) fn hand_on(response: HostIncomingResponse, outbound: Outbound) -> Result<Reply, Failure> {

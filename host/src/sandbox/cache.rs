@@ -16,7 +16,8 @@ use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
-/// The most that is kept, in bytes; what was used longest ago goes first, when a host starts. 1 GiB: a document is about a megabyte.
+/// The most that is kept, in bytes; what was used longest ago goes first, when a host starts. 1 GiB: a provider is about a megabyte, and documents have
+/// nothing but their runtimes here.
 const MAX_KEPT: u64 = 1 << 30;
 
 /// Nobody else may read or write. Who reads learns nothing but what the plugins do, who writes is the host.

@@ -10,7 +10,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::p2::bindings as wasi;
 
-use super::state::State;
+use super::{idle::MAX_IDLE, state::State};
 
 /// How often a running guest gives the thread back, and so the grain of the processor-time limit. 5 ms: other calls on the same
 /// thread wait no longer than that for a guest that loops, and 200 wake-ups a second cost nothing that can be measured.
@@ -57,12 +57,14 @@ pub(super) fn start() -> wasmtime::Result<Engine> {
 }
 
 fn config() -> Config {
+    /// Those that run, and those that wait for a call.
+    const ALL: u32 = MAX_INSTANCES + MAX_IDLE;
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES_PER_COMPONENT)
-        .total_memories(MAX_INSTANCES * MAX_MEMORIES_PER_COMPONENT)
-        .total_tables(MAX_INSTANCES * MAX_TABLES_PER_COMPONENT)
-        .total_stacks(MAX_INSTANCES)
+    pool.total_component_instances(ALL)
+        .total_core_instances(ALL * MAX_CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(ALL * MAX_MEMORIES_PER_COMPONENT)
+        .total_tables(ALL * MAX_TABLES_PER_COMPONENT)
+        .total_stacks(ALL)
         .max_core_instances_per_component(MAX_CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MAX_MEMORIES_PER_COMPONENT)
         .max_tables_per_component(MAX_TABLES_PER_COMPONENT)

@@ -3,30 +3,30 @@
 //! What a guest keeps from call to call is its own affair then: a caller's data may be in its memory when it serves the next one. Nothing
 //! of the host's side stays: an instance that waits has no caller, no mediator, and no resource.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store};
 
 use super::{
-    Allowance, MAX_INSTANCES,
+    Allowance,
     bindings::{Capability, CapabilityPre},
     run,
     state::State,
 };
 use crate::grant::Limits;
 
-/// Instances that wait, over all plugins: half of all that there can be. The rest is for calls.
-const MAX_IDLE: usize = MAX_INSTANCES as usize / 2;
+/// Instances that wait, over all plugins: as many as half of those that may run. One more, and that which has waited longest goes.
+pub(super) const MAX_IDLE: u32 = 500;
 
-/// The memory of an instance that may wait. 4 MB: guests that haven't parsed anything large have 1 or 2, and all that wait have 2 GB
-/// at most.
+/// The linear memory of an instance that may wait. 4 MB: guests that haven't parsed anything large have 1 or 2. With their stacks and
+/// tables (2 MB and 1.3 MB) all that wait have 3.7 GB at most.
 const MAX_HELD: usize = 4 << 20;
-
-/// The places of those that wait, for all plugins.
-pub(super) fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MAX_IDLE))
-}
 
 /// A store, and what was instantiated in it.
 pub(super) struct Instance {
@@ -61,25 +61,55 @@ impl Instance {
     }
 }
 
+/// All instances that wait, of all plugins, each with its plugin's number: the last has waited for the shortest time.
+#[derive(Default)]
+pub(super) struct Waiting {
+    instances: Mutex<VecDeque<(u64, Instance)>>,
+    plugins: AtomicU64,
+}
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, Instance)>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instance of a plugin whose memory is the warmest.
+    fn pop(&self, plugin: u64) -> Option<Instance> {
+        let mut instances = self.lock();
+        let at = instances.iter().rposition(|(it, _)| *it == plugin)?;
+        instances.remove(at).map(|(_, instance)| instance)
+    }
+
+    fn push(&self, plugin: u64, instance: Instance) {
+        let mut instances = self.lock();
+        instances.push_back((plugin, instance));
+        let oldest = if instances.len() > MAX_IDLE as usize { instances.pop_front() } else { None };
+        // Giving back what it holds takes its time.
+        drop(instances);
+        drop(oldest);
+    }
+}
+
 /// The instances of one plugin that wait.
 pub(super) struct Idle {
-    waiting: Mutex<Vec<(Instance, OwnedSemaphorePermit)>>,
-    places: Arc<Semaphore>,
+    plugin: u64,
+    waiting: Arc<Waiting>,
 }
 
 impl Idle {
-    pub(super) fn new(places: Arc<Semaphore>) -> Self {
-        Self { waiting: Mutex::default(), places }
+    /// Those of one more plugin.
+    pub(super) fn among(waiting: &Arc<Waiting>) -> Self {
+        Self { plugin: waiting.plugins.fetch_add(1, Ordering::Relaxed), waiting: waiting.clone() }
     }
 
-    /// An instance for a call: the one that has waited for the shortest time, as its memory is the warmest; or a new one.
+    /// An instance for a call: one that waits, or a new one.
     pub(super) fn take(&self, engine: &Engine, allowance: Allowance) -> Instance {
         let waiting = match allowance.limits.calls_per_instance {
             1 => None,
-            _ => self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop(),
+            _ => self.waiting.pop(self.plugin),
         };
         match waiting {
-            Some((mut instance, _)) => {
+            Some(mut instance) => {
                 run::renew(&mut instance.store, allowance);
                 instance
             }
@@ -87,16 +117,25 @@ impl Idle {
         }
     }
 
-    /// A call is over, and the guest stands where it can be called again. It waits if it may, and there is a place; else it goes.
+    /// A call is over, and the guest stands where it can be called again. It waits if it may; else it goes.
     pub(super) fn put(&self, mut instance: Instance, limits: &Limits) {
         instance.calls += 1;
-        if instance.calls >= limits.calls_per_instance || !instance.can_wait() {
-            return;
-        }
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
+        if instance.calls < limits.calls_per_instance && instance.can_wait() {
             let plugin = instance.store.data().plugin().clone();
             run::renew(&mut instance.store, Allowance::of_the_host(plugin, "none", limits.memory));
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((instance, place));
+            self.waiting.push(self.plugin, instance);
         }
+    }
+}
+
+impl Drop for Idle {
+    /// The plugin has gone.
+    fn drop(&mut self) {
+        let mut waiting = self.waiting.lock();
+        let (own, others): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut *waiting).into_iter().partition(|(it, _)| *it == self.plugin);
+        *waiting = others;
+        drop(waiting);
+        drop(own);
     }
 }

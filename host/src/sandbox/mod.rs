@@ -1,4 +1,4 @@
-//! Runs guests: one engine, one linker, a fresh instance per call, limits around each.
+//! Runs guests: one engine, one linker, a fresh instance per call unless a grant says otherwise, limits around each.
 //!
 //! It knows nothing of catalogs, schemas or callers. What a guest may reach is decided in `egress`.
 
@@ -34,7 +34,6 @@ use std::{
 };
 
 use futures::FutureExt;
-use tokio::sync::Semaphore;
 use tracing::{Instrument, trace_span};
 use wasmtime::{
     Engine, Module,
@@ -45,7 +44,7 @@ pub(crate) use self::configure::Configured;
 use self::{
     bindings::{CapabilityPre, types as wit},
     compiler::Compiler,
-    idle::Idle,
+    idle::{Idle, Waiting},
     lane::SlowLane,
     provide::Optional,
     split::Split,
@@ -74,8 +73,8 @@ pub struct Sandbox {
     linker: Linker<State>,
     /// The runtimes of which documents are made, instrumented, by their bytes: few and always the same.
     runtimes: Mutex<Vec<(Vec<u8>, InstancePre<State>)>>,
-    /// The places of instances that wait for a call.
-    idle: Arc<Semaphore>,
+    /// Instances that wait for a call.
+    waiting: Arc<Waiting>,
     lane: SlowLane,
 }
 
@@ -158,7 +157,7 @@ impl Sandbox {
             compiler,
             linker,
             runtimes: Mutex::default(),
-            idle: idle::places(),
+            waiting: Arc::default(),
             lane: SlowLane::of_this_machine()?,
         })
     }
@@ -196,7 +195,7 @@ impl Sandbox {
 
     fn guest(&self, component: &Component, linked: InstancePre<State>) -> wasmtime::Result<Guest> {
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
-        let idle = Arc::new(Idle::new(self.idle.clone()));
+        let idle = Arc::new(Idle::among(&self.waiting));
         let optional = Optional::of(component, &linked)?;
         Ok(Guest { linked: CapabilityPre::new(linked)?, optional, facts: Arc::default(), usage, idle })
     }

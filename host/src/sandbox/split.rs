@@ -83,7 +83,8 @@ fn import(rest: &mut Component, code: &ModuleType) {
     rest.section(&imports);
 }
 
-/// Carries a section over. What comes after the first core module and the first instance counts one more of each.
+/// Carries a section over. What comes after the first core module and the first instance counts one more of each. Names go, which are
+/// by numbers too: who wants to read them has the whole component.
 fn carry_over(section: &RawSection<'_>, rest: &mut Component) -> Result<()> {
     let reader = BinaryReader::new(section.data, 0);
     if section.id == ComponentSectionId::CoreInstance as u8 {
@@ -96,7 +97,7 @@ fn carry_over(section: &RawSection<'_>, rest: &mut Component) -> Result<()> {
         rest.section(&aliases);
     } else if section.id == ComponentSectionId::CoreType as u8 {
         bail!("the component has core types of its own");
-    } else {
+    } else if section.id != ComponentSectionId::CoreCustom as u8 {
         rest.section(section);
     }
     Ok(())

@@ -111,9 +111,10 @@ impl State {
 
     /// The same instance's next call: all is new but the memory that the guest has already.
     pub(super) fn renew(&mut self, fresh: Self) {
-        let used = self.memory.used;
+        let (used, before) = (self.memory.used, self.outbound.requests.load(Ordering::Relaxed));
         *self = fresh;
         self.memory.used = used;
+        self.outbound.begin_at(before);
     }
 
     /// Whose guest it is.
@@ -193,7 +194,9 @@ pub(super) struct Outbound {
     context: Context,
     conditions: Conditions,
     limit: usize,
-    /// The requests so far, those that were refused included: deciding about a request costs something too.
+    /// The requests of earlier calls of the instance.
+    before: usize,
+    /// Those and the requests so far, which are numbered by it; refused ones included: deciding about a request costs something too.
     requests: Arc<AtomicUsize>,
     in_flight: Arc<Semaphore>,
     refusals: Arc<Mutex<Refusals>>,
@@ -213,15 +216,22 @@ impl Outbound {
             context,
             conditions,
             limit,
+            before: 0,
             requests: Arc::default(),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             refusals: Arc::default(),
         }
     }
 
+    /// The instance has made so many requests in earlier calls: the guest goes on counting.
+    fn begin_at(&mut self, before: usize) {
+        self.before = before;
+        self.requests = Arc::new(AtomicUsize::new(before));
+    }
+
     /// Whether a request is within the limit of the call. The error says by how many it is over.
     fn check(&self, number: usize) -> Result<(), Surplus> {
-        match (number + 1).checked_sub(self.limit) {
+        match (number - self.before + 1).checked_sub(self.limit) {
             None | Some(0) => Ok(()),
             Some(nth) => Err(Surplus { limit: self.limit, nth }),
         }
@@ -237,7 +247,7 @@ impl Outbound {
         let counted = self.check(number);
         let patience = options.map(patience).unwrap_or_default();
         // They are those of what the caller asks for. A document asks for nothing else; what else asks for more must not spread them.
-        if number == 0 {
+        if number == self.before {
             self.conditions.add_to(request.headers_mut());
         }
         let Self { plugin, egress, context, in_flight, refusals, .. } = self.clone();

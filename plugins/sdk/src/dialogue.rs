@@ -1,6 +1,6 @@
 //! Asking the caller back, and finding out what was answered.
 //!
-//! A call that asks ends there. When the answers are there, the same call is made again from its beginning, in a fresh instance: look
+//! A call that asks ends there. When the answers are there, the same call is made again from its beginning, in another instance: look
 //! for the answer first, ask if there is none. What else the call has to remember goes into the state.
 //!
 //! ```no_run

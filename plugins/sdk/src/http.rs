@@ -31,7 +31,7 @@ use crate::{bindings::wasi::io::streams::InputStream, body::Incoming};
 const CHUNK: u64 = 64 * 1024;
 
 thread_local! {
-    /// How many requests have been started: a fresh instance begins at 0, as the host does for each call.
+    /// How many requests this instance has started: the host counts with it.
     static STARTED: Cell<u32> = const { Cell::new(0) };
 }
 
