@@ -174,7 +174,12 @@ impl Bench {
         reused.add("reused", &url, "limits.concurrency = 256\nlimits.calls_per_instance = 1000000");
         let proxies = || (Served::start(&[PROXY, &url]), Nginx::start(&upstream.authority));
         let (proxy, nginx) = cores.measured(proxies);
-        let (airlock, reusing) = cores.measured(|| (fresh.serve(), reused.serve()));
+        // As hosts are that have been started before: one that has just compiled holds what that took.
+        let started = |folder: &Folder| {
+            drop(folder.serve());
+            folder.serve()
+        };
+        let (airlock, reusing) = cores.measured(|| (started(&fresh), started(&reused)));
         let session = runtime.block_on(airlock::session(&airlock.mcp));
         Self { upstream, proxy, nginx, airlock, session, reusing, _folders: [fresh, reused] }
     }
