@@ -3,11 +3,7 @@
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::harness::{Log, Setup, TestHost, Upstream};
-
-async fn start(upstream: &Upstream, limits: &str) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
-}
+use crate::harness::{Log, Upstream, start_hostile};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_two_loops_are_stopped_in_time_while_the_host_answers_everybody_else() {
@@ -16,7 +12,7 @@ async fn thirty_two_loops_are_stopped_in_time_while_the_host_answers_everybody_e
     const LIMIT: u64 = 217;
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, &format!("cpu_ms = {LIMIT}, wall_ms = 100000")).await;
+    let host = start_hostile(&upstream, &format!("cpu_ms = {LIMIT}, wall_ms = 100000")).await;
     let mut loops = JoinSet::new();
     for _ in 0..LOOPS {
         let rest = host.rest();
@@ -49,7 +45,7 @@ async fn thirty_two_loops_are_stopped_in_time_while_the_host_answers_everybody_e
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guests_that_loop_are_stopped_at_the_wall_too() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "cpu_ms = 60000, wall_ms = 300").await;
+    let host = start_hostile(&upstream, "cpu_ms = 60000, wall_ms = 300").await;
     let mut loops = JoinSet::new();
     for _ in 0..8 {
         let (rest, mcp) = (host.rest(), host.mcp());
@@ -65,7 +61,7 @@ async fn guests_that_loop_are_stopped_at_the_wall_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_finds_no_place_waits_for_one() {
     let (upstream, gate) = Upstream::gated().await;
-    let host = start(&upstream, "concurrency = 1").await;
+    let host = start_hostile(&upstream, "concurrency = 1").await;
     let (rest, waiting) = (host.rest(), host.rest());
     let running = tokio::spawn(async move { rest.get("/hostile/sleepy").await });
     upstream.has_seen(1).await;
@@ -78,7 +74,7 @@ async fn a_call_that_finds_no_place_waits_for_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nobody_may_wait_the_next_call_is_told_at_once() {
     let (upstream, gate) = Upstream::gated().await;
-    let host = start(&upstream, "concurrency = 1, queue = 0").await;
+    let host = start_hostile(&upstream, "concurrency = 1, queue = 0").await;
     let rest = host.rest();
     let running = tokio::spawn(async move { rest.get("/hostile/sleepy").await });
     upstream.has_seen(1).await;
@@ -95,7 +91,7 @@ async fn where_nobody_may_wait_the_next_call_is_told_at_once() {
 async fn the_log_of_a_call_is_as_long_as_the_grant_allows() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "log_kb = 1").await;
+    let host = start_hostile(&upstream, "log_kb = 1").await;
     let mark = crate::harness::random_text();
     host.post("/hostile/print", &json!({"out": format!("{mark}{}", "x".repeat(5000)), "err": ""})).await.ok();
     let dropped = 5000 + mark.len() - 1024;

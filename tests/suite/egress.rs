@@ -6,13 +6,9 @@ use axum::{body::Body, response::Response};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Answer, Setup, TestHost, Upstream, fixture, say_skipped},
+    harness::{Answer, Setup, TestHost, Upstream, fixture, say_skipped, start_hostile},
     hot_load::document,
 };
-
-async fn start(upstream: &Upstream, limits: &str) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
-}
 
 async fn fetch(host: &TestHost, method: &str, url: &str) -> Answer {
     host.post("/hostile/fetch", &json!({"method": method, "url": url})).await
@@ -31,7 +27,7 @@ async fn check_denied(host: &TestHost, upstream: &Upstream, method: &str, url: &
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_declared_is_denied_though_the_guest_asks() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     for (method, url, rule) in [
         ("GET", "http://elsewhere.test/", "host-not-declared"),
         ("GET", "http://upstream.test.elsewhere.test/", "host-not-declared"),
@@ -127,7 +123,7 @@ async fn a_redirect_is_handed_on_and_not_followed() {
         response
     })
     .await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let answer = fetch(&host, "GET", "http://upstream.test/old").await;
     assert_eq!((answer.status, answer.header("location")), (302, "http://169.254.169.254/new"));
     let result = host.mcp().call("fetch-and-keep", json!({"url": "http://upstream.test/old"})).await;
@@ -162,7 +158,7 @@ async fn an_upstream_that_is_down_is_a_bad_gateway() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_says_nothing_is_a_gateway_timeout() {
     let upstream = Upstream::silent().await;
-    let host = start(&upstream, "wall_ms = 1000").await;
+    let host = start_hostile(&upstream, "wall_ms = 1000").await;
     // The call would end just after.
     let said = "upstream timed out: upstream.test: no complete answer within the time of the call";
     check_failed(&host, 504, &["upstream-timed-out"], said).await;
@@ -175,7 +171,7 @@ async fn a_guest_may_be_less_patient_than_its_grant() {
     for (upstream, what, said) in
         [(&silent, "first-byte", "no answer in time"), (&stopping, "between-bytes", "no more data")]
     {
-        let host = start(upstream, "").await;
+        let host = start_hostile(upstream, "").await;
         let problem = host.post("/hostile/impatient", &json!({"what": what})).await.problem(504, "upstream-timed-out");
         assert_eq!(problem["detail"], format!("upstream timed out: upstream.test: {said}"));
     }
@@ -184,14 +180,14 @@ async fn a_guest_may_be_less_patient_than_its_grant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_talks_garbage_is_a_bad_gateway() {
     let upstream = Upstream::saying(b"SSH-2.0-OpenSSH_9.9\r\nno HTTP here\r\n").await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     check_failed(&host, 502, &["upstream-unavailable"], "answer is not valid HTTP").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_closes_before_it_answers_is_a_bad_gateway() {
     let upstream = Upstream::saying(b"").await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     check_failed(&host, 502, &["upstream-unavailable"], "closed before the end of the answer").await;
 }
 
@@ -214,14 +210,14 @@ async fn check_broken_off(host: &TestHost, status: u16, said: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_closes_midway_is_noticed_at_every_door() {
     let upstream = Upstream::saying(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     check_broken_off(&host, 502, "closed before the end of the answer").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_stops_midway_is_noticed_at_every_door() {
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
-    let host = start(&upstream, "wall_ms = 700").await;
+    let host = start_hostile(&upstream, "wall_ms = 700").await;
     check_broken_off(&host, 504, "").await;
 }
 
@@ -233,7 +229,7 @@ async fn only_the_fields_that_mean_something_to_the_caller_pass() {
           x-request-id: theirs\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi",
     )
     .await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let answer = fetch(&host, "GET", "http://upstream.test/x").await;
     assert_eq!((answer.status, answer.text()), (200, "hi"));
     for (name, expected) in [
@@ -258,7 +254,7 @@ async fn an_error_page_becomes_a_problem_with_the_upstreams_status() {
         b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/html\r\nretry-after: 7\r\ncontent-length: 23\r\n\r\n<h1>Under repair</h1>\r\n",
     )
     .await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let answer = fetch(&host, "GET", "http://upstream.test/x").await;
     assert_eq!(answer.header("retry-after"), "7");
     let problem = answer.problem(503, "upstream-error");

@@ -12,7 +12,7 @@ use crate::harness::{Seen, Setup, TestHost, Upstream, json_answer};
 const SHIPS: &str = include_str!("../cases/ships.yaml");
 
 /// The host with the document, both of whose APIs are this upstream.
-async fn start(upstream: &str, more: &str) -> TestHost {
+pub async fn start(upstream: &str, more: &str) -> TestHost {
     start_with(SHIPS, upstream, more).await
 }
 

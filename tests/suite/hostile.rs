@@ -3,11 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Log, Setup, TestHost, Upstream, fixture, json_answer, random_text};
-
-async fn start(upstream: &Upstream, limits: &str) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
-}
+use crate::harness::{Log, Setup, TestHost, Upstream, fixture, json_answer, random_text, start_hostile};
 
 /// Both doors refuse, and the next call is served.
 async fn check(host: &TestHost, operation: &str, input: Option<Value>, status: u16, kind: &str, said: &str) {
@@ -45,7 +41,7 @@ fn random_path() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn time_spent_in_the_host_counts_too() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "cpu_ms = 300").await;
+    let host = start_hostile(&upstream, "cpu_ms = 300").await;
     for operation in ["call-host-forever", "burn-in-host"] {
         check(&host, operation, None, 500, "cpu-deadline", "300ms of processor time").await;
     }
@@ -54,7 +50,7 @@ async fn time_spent_in_the_host_counts_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_is_used_up_by_calls_of_the_host_ends_the_call_alone() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     for _ in 0..10 {
         check(&host, "recurse-through-host", None, 500, "trapped", "the plugin failed").await;
     }
@@ -64,7 +60,7 @@ async fn a_stack_that_is_used_up_by_calls_of_the_host_ends_the_call_alone() {
 async fn requests_beyond_the_limit_of_a_call_are_refused() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "requests = 3, cpu_ms = 5000").await;
+    let host = start_hostile(&upstream, "requests = 3, cpu_ms = 5000").await;
     let path = random_path();
     let url = format!("http://upstream.test{path}");
     let input = json!({"times": 10_000, "url": url});
@@ -97,7 +93,7 @@ async fn answers_that_are_never_read_are_let_go_with_the_call() {
     const OPEN: usize = 16;
     let log = Log::listen();
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nabc").await;
-    let host = start(&upstream, "wall_ms = 500, concurrency = 1, queue = 0, requests = 1000").await;
+    let host = start_hostile(&upstream, "wall_ms = 500, concurrency = 1, queue = 0, requests = 1000").await;
     let path = random_path();
     let input = json!({"url": format!("http://upstream.test{path}")});
     check(&host, "never-read", Some(input), 504, "wall-deadline", "stopped after 500ms").await;
@@ -109,7 +105,7 @@ async fn answers_that_are_never_read_are_let_go_with_the_call() {
 async fn a_trap_lets_go_of_the_answer_that_the_guest_held() {
     let log = Log::listen();
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nabc").await;
-    let host = start(&upstream, "concurrency = 1, queue = 0").await;
+    let host = start_hostile(&upstream, "concurrency = 1, queue = 0").await;
     let path = random_path();
     let input = json!({"url": format!("http://upstream.test{path}")});
     check(&host, "trap-holding", Some(input), 500, "trapped", "the plugin failed").await;
@@ -121,7 +117,7 @@ async fn a_trap_lets_go_of_the_answer_that_the_guest_held() {
 async fn giant_headers_go_nowhere() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "header_kb = 8").await;
+    let host = start_hostile(&upstream, "header_kb = 8").await;
     // More than a guest can hold: there is no request at all.
     check(&host, "giant-headers", Some(json!({})), 500, "trapped", "the plugin failed").await;
     // More than its grant lets out.
@@ -138,7 +134,7 @@ async fn giant_headers_go_nowhere() {
 async fn both_ways_to_send_a_request_lead_to_the_same_checks() {
     let log = Log::listen();
     let upstream = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({}))).await;
-    let host = start(&upstream, "header_kb = 8, request_mb = 2, response_mb = 1, cpu_ms = 5000").await;
+    let host = start_hostile(&upstream, "header_kb = 8, request_mb = 2, response_mb = 1, cpu_ms = 5000").await;
     let (too_large, kind) = ("outcome=request-too-large", "upstream-request-too-large");
     for door in ["fetch", "wasi:http"] {
         for (origin, rest, status, kind, ended) in [
@@ -170,7 +166,7 @@ async fn both_ways_to_send_a_request_lead_to_the_same_checks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_is_no_larger_than_the_grant_allows_however_it_is_built() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "response_mb = 2, cpu_ms = 5000").await;
+    let host = start_hostile(&upstream, "response_mb = 2, cpu_ms = 5000").await;
     let limit = "more than 2097152 bytes at once";
     check(&host, "giant-reply", Some(json!({"times": 50})), 500, "data-limit", limit).await;
     check(&host, "alias", None, 500, "data-limit", limit).await;
@@ -181,7 +177,7 @@ async fn a_reply_is_no_larger_than_the_grant_allows_however_it_is_built() {
 async fn replies_that_are_no_json_or_too_much_of_it_are_refused() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "cpu_ms = 5000").await;
+    let host = start_hostile(&upstream, "cpu_ms = 5000").await;
     let bad = "the plugin's reply can't be used";
     let reply = |head: &str, repeat: &str, times: u32, tail: &str| {
         Some(json!({"head": head, "repeat": repeat, "times": times, "tail": tail}))
@@ -204,7 +200,7 @@ async fn replies_that_are_no_json_or_too_much_of_it_are_refused() {
 async fn content_has_real_media_types_and_addresses() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     for (media_type, uri, reason) in [
         ("text/html\r\nset-cookie: a=b", "users://7", "not a media type"),
         ("nonsense", "users://7", "not a media type"),
@@ -335,7 +331,7 @@ async fn what_is_no_authority_never_becomes_a_request() {
 async fn no_forbidden_header_arrives() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     for name in [
         "authorization",
         "Proxy-Authorization",
@@ -378,7 +374,7 @@ async fn no_forbidden_header_arrives() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_knows_the_time_and_gets_chance_and_nothing_repeats() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let first = host.get("/hostile/clocks").await.ok();
     assert_eq!((&first["monotonic"], &first["random"]), (&json!(true), &json!(true)));
     assert!(first["wall"].as_u64().is_some_and(|seconds| seconds > 1_700_000_000), "{first}");

@@ -3,11 +3,10 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::harness::{Setup, TestHost, Upstream, json_answer};
-
-async fn start(upstream: &Upstream, limits: &str) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
-}
+use crate::{
+    flows,
+    harness::{TestHost, Upstream, json_answer, start_hostile},
+};
 
 /// Which call of its instance it was.
 async fn count(host: &TestHost) -> u64 {
@@ -18,7 +17,7 @@ async fn count(host: &TestHost) -> u64 {
 async fn an_instance_serves_as_many_calls_as_its_grant_says() {
     let upstream = Upstream::echo().await;
     for (limits, expected) in [("", [1, 1, 1, 1]), ("calls_per_instance = 3", [1, 2, 3, 1])] {
-        let host = start(&upstream, limits).await;
+        let host = start_hostile(&upstream, limits).await;
         for expected in expected {
             assert_eq!(count(&host).await, expected, "{limits}");
         }
@@ -28,7 +27,7 @@ async fn an_instance_serves_as_many_calls_as_its_grant_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_guest_that_is_as_it_was_serves_another_call() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "calls_per_instance = 1000, cpu_ms = 1000, memory_mb = 32").await;
+    let host = start_hostile(&upstream, "calls_per_instance = 1000, cpu_ms = 1000, memory_mb = 32").await;
     let large = json!({"head": "\"", "repeat": "x".repeat(1000), "times": 5000, "tail": "\""});
     for (operation, input, status, goes_on) in [
         // It says what is wrong, and stands where it stood.
@@ -55,7 +54,7 @@ async fn only_a_guest_that_is_as_it_was_serves_another_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_call_has_its_limits_to_itself() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "calls_per_instance = 1000, requests = 1").await;
+    let host = start_hostile(&upstream, "calls_per_instance = 1000, requests = 1").await;
     for number in 1..=5 {
         assert_eq!(count(&host).await, number);
         let answer = host.post("/hostile/fetch", &json!({"url": format!("http://upstream.test/{number}")})).await;
@@ -66,7 +65,7 @@ async fn each_call_has_its_limits_to_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_call_has_begun_to_say_is_not_in_the_next_ones_request() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "calls_per_instance = 1000").await;
+    let host = start_hostile(&upstream, "calls_per_instance = 1000").await;
     for (operation, number) in [("begin-body", 1), ("fetch", 2)] {
         let input = json!({"url": "http://upstream.test/", "method": "PUT"});
         host.post(&format!("/hostile/{operation}"), &input).await.ok();
@@ -79,18 +78,7 @@ async fn what_a_call_has_begun_to_say_is_not_in_the_next_ones_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_told_as_its_own_request_was_refused_whichever_call_it_is() {
     let upstream = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"id": 7}))).await;
-    let grant = format!(
-        r#"
-        [grants.ships]
-        hosts = ["https://registry.example", "https://people.example"]
-        upstreams."https://registry.example" = "{0}"
-        upstreams."https://people.example" = "{0}"
-        limits = {{ requests = 1, calls_per_instance = 1000 }}
-        "#,
-        upstream.url()
-    );
-    let ships = include_str!("../cases/ships.yaml");
-    let host = Setup::default().file("ships.yaml", ships).config(&grant).start().await;
+    let host = flows::start(&upstream.url(), "limits = { requests = 1, calls_per_instance = 1000 }").await;
     for _ in 0..3 {
         let problem = host.get("/ships/7/crew").await.problem(403, "denied");
         assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with("step `list-crew`: ")), "{problem}");

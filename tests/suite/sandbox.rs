@@ -3,12 +3,7 @@
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Log, Setup, TestHost, Upstream, fixture, random_text};
-
-/// A host with the hostile plugin.
-async fn start(upstream: &Upstream, limits: &str) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
-}
+use crate::harness::{Log, Setup, TestHost, Upstream, fixture, random_text, start_hostile};
 
 /// The plugin serves, and so does the host.
 async fn check_alive(host: &TestHost) {
@@ -22,7 +17,7 @@ async fn guests_that_loop_are_stopped_at_their_limit_while_sixteen_other_calls_f
     const LOOPS: usize = 4;
     const CALLS: usize = 16;
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "cpu_ms = 2000, wall_ms = 60000").await;
+    let host = start_hostile(&upstream, "cpu_ms = 2000, wall_ms = 60000").await;
     let mut loops = JoinSet::new();
     for _ in 0..LOOPS {
         let rest = host.rest();
@@ -50,7 +45,7 @@ async fn guests_that_loop_are_stopped_at_their_limit_while_sixteen_other_calls_f
 #[tokio::test(flavor = "multi_thread")]
 async fn each_way_to_go_wrong_has_its_own_problem_and_the_host_goes_on() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "cpu_ms = 1000, memory_mb = 16").await;
+    let host = start_hostile(&upstream, "cpu_ms = 1000, memory_mb = 16").await;
     for (operation, status, kind, said) in [
         ("loop", 500, "cpu-deadline", "1s of processor time"),
         ("eat-memory", 500, "memory-limit", "more than 16777216 bytes of memory"),
@@ -72,7 +67,7 @@ async fn each_way_to_go_wrong_has_its_own_problem_and_the_host_goes_on() {
 async fn what_only_the_operator_may_know_is_in_the_log_and_in_no_answer() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let detail = random_text();
     let answer = host.post("/hostile/internal", &json!({"detail": detail})).await;
     assert!(!answer.text().contains(&detail), "{answer:?}");
@@ -86,7 +81,7 @@ async fn what_only_the_operator_may_know_is_in_the_log_and_in_no_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_sees_no_variables_no_arguments_and_no_files() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let seen = host.get("/hostile/environment").await.ok();
     let nothing = json!({
         "variables": [], "arguments": [], "root": null, "here": null, "opened": [], "written": false,
@@ -98,7 +93,7 @@ async fn a_guest_sees_no_variables_no_arguments_and_no_files() {
 async fn what_a_guest_prints_is_in_the_log_line_by_line_and_harmless() {
     let log = Log::listen();
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     let mark = random_text();
     let out = format!("{mark} one\n{mark} \u{1b}[31mred\u{7}\n");
     let err = format!("{mark} careless\r\n{mark} ERROR forged=true");
@@ -123,7 +118,7 @@ async fn what_a_guest_prints_is_in_the_log_line_by_line_and_harmless() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_finds_anything_of_the_one_before() {
     let upstream = Upstream::echo().await;
-    let host = start(&upstream, "").await;
+    let host = start_hostile(&upstream, "").await;
     for _ in 0..5 {
         assert_eq!(host.get("/hostile/count").await.ok(), json!(1));
     }
@@ -132,7 +127,7 @@ async fn no_call_finds_anything_of_the_one_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_calls_run_as_the_grant_allows_and_the_next_is_told_to_come_back() {
     let (upstream, gate) = Upstream::gated().await;
-    let host = start(&upstream, "concurrency = 2").await;
+    let host = start_hostile(&upstream, "concurrency = 2").await;
     let mut running = JoinSet::new();
     for _ in 0..2 {
         let rest = host.rest();
@@ -154,7 +149,7 @@ async fn as_many_calls_run_as_the_grant_allows_and_the_next_is_told_to_come_back
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_too_long_is_stopped() {
     let upstream = Upstream::silent().await;
-    let host = start(&upstream, "wall_ms = 300").await;
+    let host = start_hostile(&upstream, "wall_ms = 300").await;
     let answer = host.get("/hostile/sleepy").await;
     assert_eq!(answer.status, 504, "{answer:?}");
     host.mcp().call("sleepy", json!({})).await.error();
@@ -205,7 +200,7 @@ async fn who_asks_while_it_describes_itself_is_refused_and_audited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_larger_than_the_grant_allows_does_not_pass() {
     let upstream = Upstream::saying(b"HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n").await;
-    let host = start(&upstream, "response_mb = 1").await;
+    let host = start_hostile(&upstream, "response_mb = 1").await;
     let large = json!({"url": "http://upstream.test/large"});
     for operation in ["fetch", "fetch-and-keep"] {
         let answer = host.post(&format!("/hostile/{operation}"), &large).await;
@@ -224,7 +219,7 @@ async fn a_flood_that_does_not_say_how_long_it_is_is_cut() {
         [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".as_slice(), &chunk, &chunk, b"0\r\n\r\n"].concat()
     });
     let upstream = Upstream::saying(&FLOOD).await;
-    let host = start(&upstream, "response_mb = 1").await;
+    let host = start_hostile(&upstream, "response_mb = 1").await;
     let flood = json!({"url": "http://upstream.test/flood"});
     // The head was good, and has been passed on: the caller sees the body break off.
     let answer = host.post("/hostile/fetch", &flood).await;

@@ -27,15 +27,13 @@ use self::{plugin::Parts, schema::Schemas, specialise::specialise};
 use tracing::Instrument;
 
 use crate::{
-    conditions::Conditions,
-    contract::{Description, Dialogue, Facts, Operation, Origins},
+    contract::{Description, Facts, Operation, Origins},
     document::{self, Compiled, Diagnostic, Files, Mode},
     egress::{self, Egress, GrantError},
     failure::Failure,
     grant::{Confirm, Grant, Limits},
-    invoke::Upload,
     metrics::Metrics,
-    sandbox::{Allowance, Guest, Results, Sandbox},
+    sandbox::{Allowance, Guest, Sandbox},
 };
 
 /// A plugin's file, read.
@@ -246,17 +244,7 @@ fn describing(plugin: &str) -> Allowance {
         response: 32 << 20,
         ..Limits::default()
     };
-    Allowance {
-        plugin: Arc::from(plugin),
-        operation: Arc::from("describe"),
-        caller: Arc::from("host"),
-        conditions: Conditions::default(),
-        egress: None,
-        dialogue: Dialogue::default(),
-        results: Results::Texts,
-        upload: Upload::default(),
-        limits,
-    }
+    Allowance::of_the_host(plugin.into(), "describe", limits)
 }
 
 /// Refuses a grant that wants to have confirmed what isn't there.

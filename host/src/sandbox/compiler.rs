@@ -4,7 +4,6 @@ use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
     path::Path,
-    sync::{Mutex, PoisonError},
 };
 
 use wasmtime::{Engine, Module, component::Component};
@@ -15,20 +14,11 @@ use super::cache::{Cache, CacheError};
 pub(super) struct Compiler {
     engine: Engine,
     cache: Option<Cache>,
-    once: Mutex<Vec<Once>>,
-}
-
-/// What is compiled once for a process.
-struct Once {
-    /// The bytes that it was compiled of.
-    of: (Vec<u8>, Vec<u8>),
-    component: Component,
-    module: Module,
 }
 
 impl Compiler {
     pub(super) fn new(engine: Engine) -> Self {
-        Self { engine, cache: None, once: Mutex::default() }
+        Self { engine, cache: None }
     }
 
     /// Keeps what it compiles in this folder.
@@ -47,25 +37,11 @@ impl Compiler {
         self.kept(wasm, read, || Component::new(&self.engine, wasm), Component::serialize)
     }
 
-    /// The code of a component and of a core module that it imports, for good: the runtimes of which documents are made are few, and always
-    /// the same.
-    pub(super) fn compile_once(&self, component: &[u8], module: &[u8]) -> wasmtime::Result<(Component, Module)> {
-        // What a panic has left behind was whole before.
-        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_meant = |it: &&Once| it.of.0 == component && it.of.1 == module;
-        if let Some(found) = once.iter().find(is_meant) {
-            return Ok((found.component.clone(), found.module.clone()));
-        }
+    /// The code of a core module.
+    pub(super) fn compile_module(&self, wasm: &[u8]) -> wasmtime::Result<Module> {
         // SAFETY: `kept` gives it what `serialize` has made of a module.
         let read = |code: Vec<u8>| unsafe { Module::deserialize(&self.engine, code) };
-        let compiled = Once {
-            of: (component.to_owned(), module.to_owned()),
-            component: self.compile(component)?,
-            module: self.kept(module, read, || Module::new(&self.engine, module), Module::serialize)?,
-        };
-        let result = (compiled.component.clone(), compiled.module.clone());
-        once.push(compiled);
-        Ok(result)
+        self.kept(wasm, read, || Module::new(&self.engine, wasm), Module::serialize)
     }
 
     /// Code from where it is kept, or else made and put there. What is given to `read` is what an engine like this one has compiled: it comes

@@ -1,10 +1,8 @@
 //! The document runtime gets its plan, and what it is then can be read: what `component::specialise` takes a snapshot of.
 
-use std::sync::PoisonError;
-
 use wasmtime::{
     Store,
-    component::{ComponentType, Instance, InstancePre, Lift, WasmList},
+    component::{ComponentType, Instance, Lift, WasmList},
 };
 
 use super::{
@@ -13,7 +11,7 @@ use super::{
     run,
     state::State,
 };
-use crate::document::plan::Plan;
+use crate::{document::plan::Plan, grant::Limits};
 
 impl Sandbox {
     /// Instantiates an instrumented document runtime and gives it its plan: the first half of specialising it.
@@ -21,8 +19,10 @@ impl Sandbox {
     /// # Errors
     /// The runtime refuses the plan or fails, which is a bug of this release.
     pub(crate) async fn configure(&self, instrumented: &[u8], plan: &Plan) -> wasmtime::Result<Configured> {
-        let linked = self.runtime(instrumented)?;
-        let mut store = run::store(&self.engine, Allowance::of_the_host("compiler".into(), "configure", MAX_MEMORY));
+        let link = || self.linker.instantiate_pre(&self.compiler.compile(instrumented)?);
+        let linked = self.runtimes.get(instrumented, link)?;
+        let limits = Limits { memory: MAX_MEMORY, ..Limits::default() };
+        let mut store = run::store(&self.engine, Allowance::of_the_host("compiler".into(), "configure", limits));
         let instance = linked.instantiate_async(&mut store).await?;
         let runtime = DocumentRuntime::new(&mut store, &instance)?;
         runtime
@@ -30,18 +30,6 @@ impl Sandbox {
             .await?
             .map_err(|refusal| wasmtime::format_err!("the runtime refused its plan: {refusal}"))?;
         Ok(Configured { store, instance })
-    }
-
-    /// Once for a process.
-    fn runtime(&self, instrumented: &[u8]) -> wasmtime::Result<InstancePre<State>> {
-        // What a panic has left behind was whole before.
-        let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, linked)) = runtimes.iter().find(|(other, _)| other == instrumented) {
-            return Ok(linked.clone());
-        }
-        let linked = self.linker.instantiate_pre(&self.compiler.compile(instrumented)?)?;
-        runtimes.push((instrumented.to_owned(), linked.clone()));
-        Ok(linked)
     }
 }
 

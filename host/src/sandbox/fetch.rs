@@ -42,7 +42,7 @@ impl wit::Host for State {
                 let (parts, body) = response.into_parts();
                 let headers = FieldMap::new_immutable(&mut self.outbound, parts.headers);
                 let body = Some(HostIncomingBody::new(body));
-                Ok(self.put_response(HostIncomingResponse { status: parts.status.as_u16(), headers, body })?)
+                Ok(self.put(HostIncomingResponse { status: parts.status.as_u16(), headers, body })?)
             }
             Err(error) => Err(failure(&error)),
         })

@@ -5,10 +5,8 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    num::NonZeroU64,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use wasmtime::{Engine, Store};
@@ -63,24 +61,21 @@ impl Instance {
 
 /// All instances that wait, of all plugins, each with its plugin's number: the last has waited for the shortest time.
 #[derive(Default)]
-pub(super) struct Waiting {
-    instances: Mutex<VecDeque<(u64, Instance)>>,
-    plugins: AtomicU64,
-}
+pub(super) struct Waiting(Mutex<VecDeque<(NonZeroU64, Instance)>>);
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, Instance)>> {
-        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(NonZeroU64, Instance)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The instance of a plugin whose memory is the warmest.
-    fn pop(&self, plugin: u64) -> Option<Instance> {
+    fn pop(&self, plugin: NonZeroU64) -> Option<Instance> {
         let mut instances = self.lock();
         let at = instances.iter().rposition(|(it, _)| *it == plugin)?;
         instances.remove(at).map(|(_, instance)| instance)
     }
 
-    fn push(&self, plugin: u64, instance: Instance) {
+    fn push(&self, plugin: NonZeroU64, instance: Instance) {
         let mut instances = self.lock();
         instances.push_back((plugin, instance));
         let oldest = if instances.len() > MAX_IDLE as usize { instances.pop_front() } else { None };
@@ -92,14 +87,14 @@ impl Waiting {
 
 /// The instances of one plugin that wait.
 pub(super) struct Idle {
-    plugin: u64,
+    plugin: NonZeroU64,
     waiting: Arc<Waiting>,
 }
 
 impl Idle {
-    /// Those of one more plugin.
-    pub(super) fn among(waiting: &Arc<Waiting>) -> Self {
-        Self { plugin: waiting.plugins.fetch_add(1, Ordering::Relaxed), waiting: waiting.clone() }
+    /// Those of the plugin with this number, among all.
+    pub(super) fn of(plugin: NonZeroU64, waiting: &Arc<Waiting>) -> Self {
+        Self { plugin, waiting: waiting.clone() }
     }
 
     /// An instance for a call: one that waits, or a new one.
@@ -122,7 +117,7 @@ impl Idle {
         instance.calls += 1;
         if instance.calls < limits.calls_per_instance && instance.can_wait() {
             let plugin = instance.store.data().plugin().clone();
-            run::renew(&mut instance.store, Allowance::of_the_host(plugin, "none", limits.memory));
+            run::renew(&mut instance.store, Allowance::of_the_host(plugin, "none", limits.clone()));
             self.waiting.push(self.plugin, instance);
         }
     }

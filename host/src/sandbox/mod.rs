@@ -17,6 +17,7 @@ mod fetch;
 mod idle;
 mod lane;
 mod log;
+mod made_once;
 mod meter;
 mod plan;
 mod provide;
@@ -30,7 +31,7 @@ mod usage;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
 };
 
 use futures::FutureExt;
@@ -46,6 +47,7 @@ use self::{
     compiler::Compiler,
     idle::{Idle, Waiting},
     lane::SlowLane,
+    made_once::MadeOnce,
     provide::Optional,
     split::Split,
     state::State,
@@ -71,8 +73,11 @@ pub struct Sandbox {
     engine: Engine,
     compiler: Compiler,
     linker: Linker<State>,
-    /// The runtimes of which documents are made, instrumented, by their bytes: few and always the same.
-    runtimes: Mutex<Vec<(Vec<u8>, InstancePre<State>)>>,
+    /// The runtimes of which documents are made, instrumented.
+    runtimes: MadeOnce<InstancePre<State>>,
+    /// What documents share: the component around their code, and the code.
+    components: MadeOnce<Component>,
+    codes: MadeOnce<Module>,
     /// Instances that wait for a call.
     waiting: Arc<Waiting>,
     lane: SlowLane,
@@ -127,8 +132,8 @@ pub enum Results {
 }
 
 impl Allowance {
-    /// For what the host does on its own account: no grant applies.
-    fn of_the_host(plugin: Arc<str>, operation: &str, memory: usize) -> Self {
+    /// For what the host does on its own account: nobody's grant applies, and requests are denied.
+    pub(crate) fn of_the_host(plugin: Arc<str>, operation: &str, limits: Limits) -> Self {
         Self {
             plugin,
             operation: Arc::from(operation),
@@ -138,7 +143,7 @@ impl Allowance {
             dialogue: Dialogue::default(),
             results: Results::Texts,
             upload: Upload::default(),
-            limits: Limits { memory, ..Limits::default() },
+            limits,
         }
     }
 }
@@ -156,7 +161,9 @@ impl Sandbox {
             engine,
             compiler,
             linker,
-            runtimes: Mutex::default(),
+            runtimes: MadeOnce::default(),
+            components: MadeOnce::default(),
+            codes: MadeOnce::default(),
             waiting: Arc::default(),
             lane: SlowLane::of_this_machine()?,
         })
@@ -186,7 +193,8 @@ impl Sandbox {
     /// As above.
     pub(crate) fn compile_document(&self, wasm: &[u8]) -> wasmtime::Result<Guest> {
         let Split { component, code, data } = split::split(wasm)?;
-        let (component, code) = self.compiler.compile_once(&component, &code)?;
+        let component = self.components.get(&component, || self.compiler.compile(&component))?;
+        let code = self.codes.get(&code, || self.compiler.compile_module(&code))?;
         let mut linker = self.linker.clone();
         linker.root().module(split::CODE, &code)?;
         linker.root().module(split::DATA, &Module::new(&self.engine, data)?)?;
@@ -195,7 +203,7 @@ impl Sandbox {
 
     fn guest(&self, component: &Component, linked: InstancePre<State>) -> wasmtime::Result<Guest> {
         let usage = Arc::new(Usage::of_a_plugin_in(&self.lane));
-        let idle = Arc::new(Idle::among(&self.waiting));
+        let idle = Arc::new(Idle::of(usage.plugin, &self.waiting));
         let optional = Optional::of(component, &linked)?;
         Ok(Guest { linked: CapabilityPre::new(linked)?, optional, facts: Arc::default(), usage, idle })
     }

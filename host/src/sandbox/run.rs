@@ -93,7 +93,7 @@ fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
     Failure::Trapped { trap: what }
 }
 
-/// True when the guest handed over more than [`store`] allows. The engine has no type for it that could be asked for; the boundary
+/// True when the guest handed over more than [`begin`] allows. The engine has no type for it that could be asked for; the boundary
 /// tests notice when the words change.
 fn is_surfeit(trap: &wasmtime::Error) -> bool {
     trap.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")

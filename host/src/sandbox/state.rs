@@ -14,7 +14,7 @@ use wasmtime::{
     ResourceLimiter,
     component::{Resource, ResourceTable},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2::DynInputStream};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
     p2::types::HostIncomingResponse,
@@ -137,17 +137,9 @@ impl State {
         self.memory.denied
     }
 
-    /// Gives the guest a stream.
-    pub(super) fn put(&mut self, stream: DynInputStream) -> wasmtime::Result<Resource<DynInputStream>> {
-        Ok(self.table.push(stream)?)
-    }
-
-    /// Gives the guest a response.
-    pub(super) fn put_response(
-        &mut self,
-        response: HostIncomingResponse,
-    ) -> wasmtime::Result<Resource<HostIncomingResponse>> {
-        Ok(self.table.push(response)?)
+    /// Gives the guest a stream or a response.
+    pub(super) fn put<T: Send + 'static>(&mut self, resource: T) -> wasmtime::Result<Resource<T>> {
+        Ok(self.table.push(resource)?)
     }
 
     /// Takes the response that a guest hands on.
@@ -226,7 +218,7 @@ impl Outbound {
     /// The instance has made so many requests in earlier calls: the guest goes on counting.
     fn begin_at(&mut self, before: usize) {
         self.before = before;
-        self.requests = Arc::new(AtomicUsize::new(before));
+        self.requests.store(before, Ordering::Relaxed);
     }
 
     /// Whether a request is within the limit of the call. The error says by how many it is over.

@@ -35,8 +35,8 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 /// What all calls of a plugin have computed lately.
 #[derive(Debug)]
 pub(super) struct Usage {
-    /// Its number among all of the process.
-    plugin: NonZeroU64,
+    /// The plugin's number among all of the process.
+    pub(super) plugin: NonZeroU64,
     /// Who else calls.
     crowd: Arc<Crowd>,
     /// The number of the window, and below it the microseconds in it, 32 bits each.

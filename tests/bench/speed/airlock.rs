@@ -159,14 +159,16 @@ pub fn get(authority: &str, path: &str) -> Ask {
 
 /// A call of a tool, from a client of the version without sessions.
 pub fn tool_call(authority: &str, name: &str, size: &str) -> Ask {
-    let params = json!({"name": name, "arguments": {"size": size}});
-    modern(authority, "tools/call", params, &format!("mcp-name: {name}\r\n"))
+    modern(authority, "tools/call", call_of(name, size), &format!("mcp-name: {name}\r\n"))
 }
 
 /// A call of a tool in a session.
 pub fn tool_call_in(session: &str, authority: &str, name: &str, size: &str) -> Ask {
-    let params = json!({"name": name, "arguments": {"size": size}});
-    post(authority, &headers_in(session), "tools/call", params)
+    post(authority, &headers_in(session), "tools/call", call_of(name, size))
+}
+
+fn call_of(name: &str, size: &str) -> Value {
+    json!({"name": name, "arguments": {"size": size}})
 }
 
 /// The tools, from such a client.

@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{Answer, Http, Mcp, Upstream, fixture, within_patience};
 
-/// How many hosts there are at the same time. Each reserves address space for a thousand sandboxes, 4 TiB of the 128 TiB that a
+/// How many hosts there are at the same time. Each reserves address space for 1500 sandboxes, 6 TiB of the 128 TiB that a
 /// process has; on a machine with many cores the tests would ask for more.
 pub(super) static HOSTS: std::sync::LazyLock<Arc<Semaphore>> = std::sync::LazyLock::new(|| Arc::new(Semaphore::new(8)));
 
@@ -47,6 +47,11 @@ impl Default for Setup {
         let config = format!("[listen]\nrest = {any}\nmcp = {any}\ncontrol = {any}\n");
         Self { folder, config, inbound: Limits::default() }
     }
+}
+
+/// A host with the hostile fixture, whose upstreams are this one, and with these limits for it.
+pub async fn start_hostile(upstream: &Upstream, limits: &str) -> TestHost {
+    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
 }
 
 impl Setup {

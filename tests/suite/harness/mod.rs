@@ -22,7 +22,7 @@ use std::{
 pub use self::{
     client::{Answer, Http, Query},
     craft::{Crafted, component},
-    host::{Rest, Setup, TestHost},
+    host::{Rest, Setup, TestHost, start_hostile},
     issuer::Issuer,
     log::Log,
     mcp::{Mcp, Session, ToolResult},

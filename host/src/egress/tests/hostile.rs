@@ -60,14 +60,7 @@ async fn a_header_that_is_longer_than_granted() {
         let fake =
             Fake::fixed(&format!("HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 0\r\n\r\n", "y".repeat(length))).await;
         if is_taken {
-            let egress = limited(&fake.url(""), small());
-            let answer = egress
-                .send(
-                    request("GET", &fake.url("/")),
-                    Patience::default(),
-                    until(Instant::now() + Duration::from_secs(60)),
-                )
-                .await;
+            let answer = get(&limited(&fake.url(""), small()), &fake.url("/")).await;
             assert_eq!(text(answer).await.unwrap(), "");
         } else {
             let (refusal, audit) = met(&fake, small()).await;
