@@ -11,7 +11,7 @@ use tokio::{runtime, task::JoinSet};
 
 use crate::{
     attackers::Attackers,
-    harness::{M3TER, Setup, TestHost, Upstream, json_answer},
+    harness::{Setup, TestHost, Upstream, json_answer},
     percentile,
     stolen::Ticks,
 };
@@ -107,18 +107,7 @@ pub fn run(only: &[&str]) {
 
 fn setup(good: &Upstream, bad: &str) -> Setup {
     let limits = format!("cpu_ms = {CPU_MS}, wall_ms = {WALL_MS}, requests = 10000");
-    Setup::hostile(bad, "no-secret", &limits)
-        .file("m3ter-orgusers.yaml", M3TER)
-        .secret("M3TER_API_KEY", "no-secret")
-        .config(&format!(
-            r#"
-        [grants.m3ter-orgusers]
-        hosts = ["https://api.m3ter.com"]
-        secrets.M3TER_API_KEY = {{ file = "secrets/M3TER_API_KEY" }}
-        upstreams."https://api.m3ter.com" = "{}"
-        "#,
-            good.url()
-        ))
+    Setup::hostile(bad, "no-secret", &limits).m3ter(good)
 }
 
 /// How long the last of many loops goes on, in milliseconds.

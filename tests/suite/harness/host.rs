@@ -71,24 +71,36 @@ impl Setup {
 
     /// Both providers, with their documents and these upstreams.
     pub fn providers(m3ter: &Upstream, metal: &Upstream) -> Self {
-        let grant = |plugin: &str, origin: &str, secret: &str, upstream: &Upstream| {
-            let to = upstream.url();
-            format!(
-                r#"
-                [grants.{plugin}]
-                hosts = ["{origin}"]
-                secrets.{secret} = {{ file = "secrets/{secret}" }}
-                upstreams."{origin}" = "{to}"
-                "#
-            )
-        };
-        Self::default()
-            .file("m3ter-orgusers.yaml", super::M3TER)
-            .file("metal-users.yaml", super::METAL)
-            .secret("M3TER_API_KEY", "m3ter-test-token")
-            .secret("EQUINIX_API_KEY", "metal-test-token")
-            .config(&grant("m3ter-orgusers", "https://api.m3ter.com", "M3TER_API_KEY", m3ter))
-            .config(&grant("metal-users", "https://api.equinix.com", "EQUINIX_API_KEY", metal))
+        Self::default().m3ter(m3ter).provider(
+            ("metal-users", super::METAL),
+            "https://api.equinix.com",
+            ("EQUINIX_API_KEY", "metal-test-token"),
+            metal,
+        )
+    }
+
+    /// Adds the one provider.
+    pub fn m3ter(self, upstream: &Upstream) -> Self {
+        let secret = ("M3TER_API_KEY", "m3ter-test-token");
+        self.provider(("m3ter-orgusers", super::M3TER), "https://api.m3ter.com", secret, upstream)
+    }
+
+    fn provider(
+        self,
+        (plugin, document): (&str, &str),
+        origin: &str,
+        (secret, value): (&str, &str),
+        upstream: &Upstream,
+    ) -> Self {
+        let to = upstream.url();
+        self.file(&format!("{plugin}.yaml"), document).secret(secret, value).config(&format!(
+            r#"
+            [grants.{plugin}]
+            hosts = ["{origin}"]
+            secrets.{secret} = {{ file = "secrets/{secret}" }}
+            upstreams."{origin}" = "{to}"
+            "#
+        ))
     }
 
     /// Puts a file into the plugin folder.
