@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::convert::Infallible;
 
@@ -13,8 +14,8 @@ use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
-use tracing::Span;
 
+use self::watched::Watched;
 use super::{media, problem::Problem};
 use crate::{
     contract::{Content, Contents, Resource},
@@ -123,7 +124,7 @@ fn octets() -> HeaderValue {
 
 async fn upstream(response: http::Response<invoke::Body>) -> Result<Response, Problem> {
     let (parts, body) = response.into_parts();
-    let body = watched(body);
+    let body = Watched::new(body).boxed_unsync();
     let headers = passing(&parts.headers);
     match parts.status.as_u16() {
         204 | 205 | 304 => Ok(bodiless(parts.status, headers)),
@@ -207,17 +208,6 @@ fn text(bytes: &[u8]) -> Option<String> {
     let is_readable = |c: char| !c.is_control() || c.is_ascii_whitespace();
     let text = valid.trim();
     (!text.is_empty() && text.chars().all(is_readable)).then(|| text.to_owned())
-}
-
-/// A body whose end by an error is logged. Once the response's status is sent, all that is left is to cut the connection, so that
-/// the caller doesn't take the part for the whole: hyper does that when a body ends with an error.
-fn watched(body: invoke::Body) -> invoke::Body {
-    let span = Span::current();
-    let logged = body.map_err(move |failure| {
-        span.in_scope(|| tracing::warn!("the answer broke off: {}", failure.log()));
-        failure
-    });
-    logged.boxed_unsync()
 }
 
 /// The header fields that pass from an upstream's answer to the caller.

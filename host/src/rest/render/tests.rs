@@ -1,6 +1,8 @@
 //! Replies of all kinds, and what becomes of them.
 
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::{
@@ -190,4 +192,25 @@ async fn structured_results_and_content() {
         assert_eq!(rendered(reply).await, expected);
     }
     assert_eq!(rendered(Reply::Content(vec![])).await, (204, String::new(), Some(String::new())));
+}
+
+/// What was there before is sent, though all of it comes at once, with the failure.
+#[tokio::test]
+async fn an_answer_that_breaks_off_at_once_has_begun_all_the_same() {
+    let (client, server) = tokio::io::duplex(1 << 16);
+    let service = hyper::service::service_fn(async |_| {
+        let broken = answer(200, &[("content-length", "100")], vec![Ok("only"), Ok(" this"), GONE]);
+        Ok::<_, Infallible>(reply(broken).await.unwrap())
+    });
+    let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
+    let asking = async {
+        let (mut read, mut write) = tokio::io::split(client);
+        write.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut all = String::new();
+        read.read_to_string(&mut all).await.unwrap();
+        all
+    };
+    let (served, all) = tokio::join!(serving, asking);
+    assert!(all.starts_with("HTTP/1.1 200 OK\r\n") && all.ends_with("\r\n\r\nonly this"), "{all:?}");
+    assert!(served.unwrap_err().is_user());
 }
