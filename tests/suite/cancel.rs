@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::harness::{Mcp, Session, Setup, TestHost, Upstream};
+use crate::harness::{Mcp, Session, TestHost, Upstream, start_hostile};
 
 /// Within the time that a test has, nothing ends a call but its client.
 const LIMITS: &str = "wall_ms = 600000, cpu_ms = 600000";
 
 async fn start(upstream: &Upstream) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", LIMITS).start().await
+    start_hostile(upstream, LIMITS).await
 }
 
 fn call(client: Mcp, tool: &'static str) -> JoinHandle<()> {

@@ -12,7 +12,9 @@ async fn thirty_two_loops_are_stopped_in_time_while_the_host_answers_everybody_e
     // A limit that is nowhere else, so that its lines in the log are this test's.
     const LIMIT: u64 = 217;
     let log = Log::listen();
-    let upstream = Upstream::answering(|_| json_answer(StatusCode::OK, &json!({"data": []}))).await;
+    let users = json!({"data": []});
+    let answer = users.clone();
+    let upstream = Upstream::answering(move |_| json_answer(StatusCode::OK, &answer)).await;
     let limits = format!("cpu_ms = {LIMIT}, wall_ms = 100000");
     let host = Setup::hostile(&upstream.url(), "no-secret-of-this-test", &limits).m3ter(&upstream).start().await;
     let mut loops = JoinSet::new();
@@ -20,18 +22,18 @@ async fn thirty_two_loops_are_stopped_in_time_while_the_host_answers_everybody_e
         let rest = host.rest();
         loops.spawn(async move { rest.get("/hostile/loop").await });
     }
-    // The plugin's own calls take turns with its loops; a neighbour's don't.
+    // The plugin's own call takes turns with its loops; a neighbour's don't.
+    assert_eq!(host.get("/hostile/count").await.ok(), json!(1));
     for _ in 0..10 {
         assert_eq!(host.control("/health/live").await.status, 200);
-        host.get("/v1/organizations/org/users").await.ok();
-        host.mcp().call("list-orgusers", json!({"orgId": "org"})).await.ok();
+        assert_eq!(host.get("/v1/organizations/org/users").await.ok(), users);
+        assert_eq!(*host.mcp().call("list-orgusers", json!({"orgId": "org"})).await.ok(), users);
     }
     let mut stopped = Vec::new();
     while let Some(answer) = loops.try_join_next() {
         stopped.push(answer.expect("no panic"));
     }
     assert!(stopped.len() < LOOPS, "all loops were stopped before the others were answered");
-    assert_eq!(host.get("/hostile/count").await.ok(), json!(1));
     stopped.extend(loops.join_all().await);
     for answer in &stopped {
         answer.problem(500, "cpu-deadline");

@@ -6,7 +6,7 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use crate::harness::{Seen, Setup, TestHost, Upstream, fixture, json_answer};
+use crate::harness::{Seen, Setup, TestHost, Upstream, fixture, json_answer, start_hostile};
 
 const USER: &str = "/v1/organizations/o/users/u";
 
@@ -67,7 +67,7 @@ async fn what_a_request_depends_on_is_the_upstreams_to_decide() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_condition_that_nobody_would_check_is_refused_before_anything_is_done() {
     let upstream = Upstream::echo().await;
-    let host = Setup::hostile(&upstream.url(), "no-secret-of-this-test", "").start().await;
+    let host = start_hostile(&upstream, "").await;
     let body = json!({"url": "http://upstream.test/"}).to_string();
     for field in ["if-match", "if-unmodified-since", "if-none-match"] {
         let headers = [("content-type", "application/json"), (field, "\"v1\"")];

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     callers::{READING, mcp},
-    harness::{Issuer, Log, Mcp, Session, Setup, TestHost, Upstream, fixture, random_text},
+    harness::{Issuer, Log, Mcp, Session, Setup, TestHost, Upstream, fixture, random_text, start_hostile},
     hot_load::document,
 };
 
@@ -194,7 +194,7 @@ async fn arguments_that_are_repeated_in_headers_are_not_passed_around_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_goes_away_stops_what_was_called_by_way_of_another_tool() {
     let upstream = Upstream::silent().await;
-    let host = Setup::hostile(&upstream.url(), "no-secret-of-this-test", "wall_ms = 600000").start().await;
+    let host = start_hostile(&upstream, "wall_ms = 600000").await;
     let (client, session) = (host.mcp(), host.mcp().session().await);
     let arguments = json!({"name": "sleepy"});
     let given = arguments.clone();

@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::json;
 
-use crate::harness::{Setup, Upstream, within_patience};
+use crate::harness::{Upstream, start_hostile, within_patience};
 
 /// How large the answer is.
 const SIZE: usize = 200 << 20;
@@ -43,7 +43,7 @@ async fn an_answer_of_200_mb_passes_no_faster_than_it_is_taken() {
     let made = Arc::<AtomicUsize>::default();
     let upstream = source(made.clone()).await;
     let limits = "response_mb = 1000, wall_ms = 600000, cpu_ms = 600000";
-    let mut host = Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await;
+    let mut host = start_hostile(&upstream, limits).await;
     for is_http2 in [false, true] {
         if is_http2 {
             host = host.over_http2();
@@ -74,7 +74,7 @@ async fn an_answer_of_200_mb_passes_no_faster_than_it_is_taken() {
 async fn a_client_that_goes_away_in_the_middle_ends_the_upstreams_answer() {
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nbeginning").await;
     let limits = "wall_ms = 600000, cpu_ms = 600000";
-    let mut host = Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await;
+    let mut host = start_hostile(&upstream, limits).await;
     for count in [1, 2] {
         let mut body =
             host.rest().open("POST", "/hostile/fetch", &json!({"url": "http://upstream.test/"})).await.into_body();

@@ -17,7 +17,7 @@ use super::{idle::MAX_IDLE, state::State};
 const TICK: Duration = Duration::from_millis(5);
 
 /// Instances at the same time over all plugins. 1 000 is more calls than one process with the default limits of 64 per plugin
-/// usually holds; each costs address space only (4 GiB of 128 TiB) until it is used.
+/// usually holds; each costs address space only (two memories of 4 GiB, of 128 TiB) until it is used.
 pub const MAX_INSTANCES: u32 = 1000;
 
 /// What a component may be built of. A provider is a handful of core modules: its own, and the adapters that its toolchain adds.

@@ -1,4 +1,6 @@
-//! What is made once for a process, for good: the runtimes of which documents are made are few, and always the same.
+//! What is made once, for good: the runtimes of which documents are made are few, and always the same.
+//!
+//! Nothing is let go: it is for what the host has brought along, not for what plugins are made of.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +14,7 @@ impl<T> Default for MadeOnce<T> {
 }
 
 impl<T: Clone> MadeOnce<T> {
-    /// What was made of these bytes, or is made now. Who asks meanwhile waits for it.
+    /// What was made of these bytes, or is made now. Whoever asks meanwhile waits, whatever for.
     pub(super) fn get(&self, of: &[u8], make: impl FnOnce() -> wasmtime::Result<T>) -> wasmtime::Result<T> {
         // What a panic has left behind was whole before.
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);

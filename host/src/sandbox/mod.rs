@@ -132,7 +132,7 @@ pub enum Results {
 }
 
 impl Allowance {
-    /// For what the host does on its own account: nobody's grant applies, and requests are denied.
+    /// For what the host does on its own account, within these limits: requests are denied.
     pub(crate) fn of_the_host(plugin: Arc<str>, operation: &str, limits: Limits) -> Self {
         Self {
             plugin,

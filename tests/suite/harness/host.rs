@@ -23,8 +23,8 @@ use tokio::{
 
 use super::{Answer, Http, Mcp, Upstream, fixture, within_patience};
 
-/// How many hosts there are at the same time. Each reserves address space for 1500 sandboxes, 6 TiB of the 128 TiB that a
-/// process has; on a machine with many cores the tests would ask for more.
+/// How many hosts there are at the same time. Each reserves address space for 1500 sandboxes with two memories each, 12 TiB of the
+/// 128 TiB that a process has; on a machine with many cores the tests would ask for more.
 pub(super) static HOSTS: std::sync::LazyLock<Arc<Semaphore>> = std::sync::LazyLock::new(|| Arc::new(Semaphore::new(8)));
 
 /// How often `/plugins` is asked for what nothing announces: that a file was refused.
@@ -47,11 +47,6 @@ impl Default for Setup {
         let config = format!("[listen]\nrest = {any}\nmcp = {any}\ncontrol = {any}\n");
         Self { folder, config, inbound: Limits::default() }
     }
-}
-
-/// A host with the hostile fixture, whose upstreams are this one, and with these limits for it.
-pub async fn start_hostile(upstream: &Upstream, limits: &str) -> TestHost {
-    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
 }
 
 impl Setup {
@@ -147,6 +142,11 @@ impl Setup {
             _permit: permit,
         }
     }
+}
+
+/// A host with the hostile fixture, whose upstreams are this one, and with these limits for it.
+pub async fn start_hostile(upstream: &Upstream, limits: &str) -> TestHost {
+    Setup::hostile(&upstream.url(), "no-secret-of-this-test", limits).start().await
 }
 
 /// A host that runs.
