@@ -91,8 +91,8 @@ soak: toolchain ## Memory after 100 000 calls and 10 000 attacks, in a quarter o
 	cargo build --workspace --examples
 	$(TARGET)/debug/examples/measure soak
 
-# With optimisation, as it is run in earnest: the first build takes a quarter of an hour on two cores, and the tables eight minutes more. The debug
-# information of a release, which profilers ask for, is left out.
+# With optimisation, as it is run in earnest: the first build takes a quarter of an hour on two cores, later ones ten minutes, and the
+# tables eight minutes more.
 .PHONY: bench
 bench: toolchain ## The price of the sandbox, beside a plain proxy: tables, and target/bench.json
 	cargo build --release -p airlock-tests --bin airlock-under-test --example measure
