@@ -2,9 +2,9 @@
 //!
 //! Bodies of upstreams are streamed untouched; only those of errors that aren't JSON are read, and made a problem.
 
+mod broken_off;
 #[cfg(test)]
 mod tests;
-mod watched;
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 
-use self::watched::Watched;
+use self::broken_off::BreaksOffLate;
 use super::{media, problem::Problem};
 use crate::{
     contract::{Content, Contents, Resource},
@@ -124,7 +124,7 @@ fn octets() -> HeaderValue {
 
 async fn upstream(response: http::Response<invoke::Body>) -> Result<Response, Problem> {
     let (parts, body) = response.into_parts();
-    let body = Watched::new(body).boxed_unsync();
+    let body = BreaksOffLate::new(body).boxed_unsync();
     let headers = passing(&parts.headers);
     match parts.status.as_u16() {
         204 | 205 | 304 => Ok(bodiless(parts.status, headers)),

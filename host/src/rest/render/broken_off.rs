@@ -14,20 +14,20 @@ use crate::{failure::Failure, invoke};
 /// A body on its way to the caller. Once the status is sent, all that is left when it fails is to cut the connection, so that the caller
 /// doesn't take the part for the whole: the library does that. But it drops what it hasn't written yet, and who gets no head can't tell an
 /// answer that broke off from one that never began. So the failure is told a turn later.
-pub(super) struct Watched {
+pub(super) struct BreaksOffLate {
     body: invoke::Body,
     failure: Option<Failure>,
     span: Span,
 }
 
-impl Watched {
+impl BreaksOffLate {
     /// In the span of now, which its failure is logged in.
     pub(super) fn new(body: invoke::Body) -> Self {
         Self { body, failure: None, span: Span::current() }
     }
 }
 
-impl Body for Watched {
+impl Body for BreaksOffLate {
     type Data = Bytes;
     type Error = Failure;
 
