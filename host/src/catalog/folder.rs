@@ -20,13 +20,14 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Catalog, Collision,
+    doubt::is_half,
     places::{Listing, Places, Watch, plugin_name},
     status::{FileState, FileStatus},
 };
 use crate::{
     component::{Imported, LoadError, Loader, Plugin, Source},
     contract::Audience,
-    document::{self, Files},
+    document::Files,
     grant::Grant,
     metrics::Metrics,
 };
@@ -115,7 +116,9 @@ impl Folder {
         let (events, changed) = mpsc::channel(1);
         let mut watch = self.places.watch(events)?;
         let listing = self.places.list()?;
-        self.apply(listing, &BTreeSet::new()).await;
+        // At the start nothing is in doubt: whoever writes now is seen by the watch.
+        let all = listing.keys().cloned().collect();
+        self.apply(&listing, &all).await;
         self.watch_imports(&mut watch).await;
         Ok(self.follow(watch, changed))
     }
@@ -144,8 +147,7 @@ impl Folder {
                 Ok(listing) => listing,
                 Err(unusable) => return tracing::error!("{unusable}"),
             };
-            let doubtful: BTreeSet<PathBuf> = self.doubtful(&listing).difference(&waited_for).cloned().collect();
-            self.apply(listing, &doubtful).await;
+            let doubtful = self.apply(&listing, &waited_for).await;
             if doubtful.is_empty() {
                 return;
             }
@@ -154,20 +156,15 @@ impl Folder {
         }
     }
 
-    /// Files that are gone, empty or of parts alone: the first half of a replacement, perhaps.
-    fn doubtful(&self, listing: &Listing) -> BTreeSet<PathBuf> {
-        let doubtful = listing.iter().filter(|(path, contents)| is_half(self.files().get(*path), contents));
-        self.removed(listing).into_iter().chain(doubtful.map(|(path, _)| path.clone())).collect()
-    }
-
-    /// Makes the catalog agree with the folder, but for the files in doubt. A change may end the reason why another file was
-    /// refused: as long as something changes, all are looked at again.
-    async fn apply(&self, listing: Listing, doubtful: &BTreeSet<PathBuf>) {
-        let removed: Vec<PathBuf> =
-            self.removed(&listing).into_iter().filter(|path| !doubtful.contains(path)).collect();
+    /// Makes the catalog agree with the folder, but for the files in doubt, which it gives: gone, or half of a change perhaps, and
+    /// not waited for yet. A change may end the reason why another file was refused: as long as something changes, all are looked at
+    /// again.
+    async fn apply(&self, listing: &Listing, waited_for: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let (removed, mut doubtful): (BTreeSet<_>, BTreeSet<_>) =
+            self.removed(listing).into_iter().partition(|path| waited_for.contains(path));
         for _ in 0..=listing.len() {
             let before = self.catalog.snapshot().generation();
-            self.load_news(&listing, doubtful).await;
+            self.load_news(listing, waited_for, &mut doubtful).await;
             for path in &removed {
                 self.unload(path);
             }
@@ -176,11 +173,12 @@ impl Folder {
             }
         }
         self.metrics.plugins(self.catalog.snapshot().plugins().len());
+        doubtful
     }
 
     /// Compiles side by side; what comes of it goes into the catalog in the order of the folder, so that it doesn't depend on who was faster.
-    async fn load_news(&self, listing: &Listing, doubtful: &BTreeSet<PathBuf>) {
-        let mut candidates = listing.iter().filter(|(path, _)| !doubtful.contains(*path));
+    async fn load_news(&self, listing: &Listing, waited_for: &BTreeSet<PathBuf>, doubtful: &mut BTreeSet<PathBuf>) {
+        let mut candidates = listing.iter();
         let mut compiling = FuturesOrdered::new();
         loop {
             while compiling.len() < self.compilers
@@ -189,10 +187,15 @@ impl Folder {
                 let imported = Imported::of_file(path, contents.as_ref().map_or(&[], Vec::as_slice));
                 let files = imported.read(&self.secrets);
                 let version = version(contents, &files);
-                if self.is_news(path, &version) {
-                    let news = News { path, version, imports: imported.folders() };
-                    compiling.push_back(self.compile(path, contents, files).map(|compiled| (news, compiled)));
+                if !self.is_news(path, &version) {
+                    continue;
                 }
+                if !waited_for.contains(path) && is_half(self.files().get(path), contents, &files) {
+                    doubtful.insert(path.clone());
+                    continue;
+                }
+                let news = News { path, version, imports: imported.folders() };
+                compiling.push_back(self.compile(path, contents, files).map(|compiled| (news, compiled)));
             }
             let Some((news, compiled)) = compiling.next().await else { break };
             self.load(news, compiled, listing);
@@ -325,13 +328,6 @@ enum ReplaceError {
     Fault(String),
 }
 
-/// Whether a file may be half of what is to become of it. A document that serves has a capability: without one it would stop.
-fn is_half(status: Option<&FileStatus>, contents: &io::Result<Vec<u8>>) -> bool {
-    let Ok(bytes) = contents else { return false };
-    let is_shared = || std::str::from_utf8(bytes).is_ok_and(document::is_shared);
-    bytes.is_empty() || (status.is_some_and(FileStatus::is_serving) && is_shared())
-}
-
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -366,32 +362,65 @@ fn hash(contents: &[u8], files: &Files) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn a_file_that_serves_and_seems_to_be_of_parts_is_in_doubt() {
-        let status = |state| FileStatus {
-            file: "x.yaml".to_owned(),
-            state,
-            version: String::new(),
-            generation: 0,
-            imports: BTreeSet::new(),
+    use super::*;
+    use crate::{grant::Pattern, sandbox::Sandbox};
+
+    const DOCUMENT: &str = r#"ikanos: 1.0.0-beta5
+info: { display: Notes, description: Serves a note. }
+capability:
+  consumes:
+    - namespace: api
+      type: http
+      baseUri: http://upstream.test
+      resources: { user: { path: /user, operations: { getuser: { method: GET } } } }
+  exposes:
+    - type: mcp
+      namespace: notes
+      tools: { getuser: { description: Gives a user., call: api.getuser } }
+      resources: { note: { display: A note, uri: "docs://note", description: A note., location: file:///./note.md } }
+"#;
+
+    #[tokio::test]
+    async fn what_is_in_doubt_is_waited_for_once() {
+        let at = tempfile::tempdir().unwrap();
+        let (document, note) = (at.path().join("notes.yaml"), at.path().join("note.md"));
+        fs::write(&document, DOCUMENT).unwrap();
+        fs::write(&note, "first").unwrap();
+        let places = Places::folder(at.path().to_owned());
+        let loader = Loader::new(Arc::new(Sandbox::new().unwrap()));
+        let (catalog, metrics) = (Arc::new(Catalog::default()), Arc::new(Metrics::default()));
+        let upstream = Pattern::parse("http://upstream.test").unwrap();
+        let grant = Grant { hosts: vec![upstream], ..Grant::default() };
+        let grants = BTreeMap::from([("notes".to_owned(), grant)]);
+        let folder = Folder::new(places, grants, loader, catalog.clone(), metrics, Audience::Anyone);
+        let apply = async |waited_for: &[&PathBuf]| {
+            let waited_for = waited_for.iter().map(|path| (*path).clone()).collect();
+            let doubtful = folder.apply(&folder.places.list().unwrap(), &waited_for).await;
+            (doubtful, catalog.snapshot().generation())
         };
-        let [serving, outdated, shared] =
-            [FileState::Loaded, FileState::Outdated(String::new()), FileState::Shared].map(status);
-        let parts = "naftiko: 1.0.0-alpha2\nbinds: [{namespace: env, keys: {K: K}}]\n";
-        let whole = format!("{parts}capability: {{}}\n");
-        for (status, contents, expected) in [
-            (Some(&serving), parts, true),
-            (Some(&outdated), parts, true),
-            (Some(&shared), parts, false),
-            (None, parts, false),
-            (Some(&serving), whole.as_str(), false),
-            (None, "", true),
-        ] {
-            let state = status.map(|it| &it.state);
-            assert_eq!(is_half(status, &Ok(contents.into())), expected, "{state:?} {contents}");
-        }
-        assert!(!is_half(Some(&serving), &Err(io::Error::other("unreadable"))));
+        let alone = BTreeSet::from([document.clone()]);
+
+        let (doubtful, first) = apply(&[]).await;
+        assert!(doubtful.is_empty() && first > 0, "{doubtful:?} {:?}", folder.status());
+        // Saved in two steps: the document is in doubt, and what served goes on, until there is the rest.
+        fs::write(&note, "").unwrap();
+        assert_eq!(apply(&[]).await, (alone.clone(), first));
+        fs::write(&note, "second").unwrap();
+        let (doubtful, second) = apply(&[&document]).await;
+        assert!(doubtful.is_empty() && second > first, "{doubtful:?} {second}");
+        // Emptied for good: it counts once it was waited for, and isn't in doubt any more.
+        fs::write(&note, "").unwrap();
+        assert_eq!(apply(&[]).await, (alone.clone(), second));
+        let (doubtful, third) = apply(&[&document]).await;
+        assert!(doubtful.is_empty() && third > second, "{doubtful:?} {third}");
+        assert_eq!(apply(&[]).await, (BTreeSet::new(), third));
+        // The same of one that is gone.
+        fs::remove_file(&document).unwrap();
+        assert_eq!(apply(&[]).await, (alone, third));
+        let (doubtful, fourth) = apply(&[&document]).await;
+        assert!(doubtful.is_empty() && fourth > third, "{doubtful:?} {fourth}");
+        assert!(folder.status().is_empty());
     }
 }

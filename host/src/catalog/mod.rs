@@ -3,6 +3,7 @@
 //! A reader takes the current [`Snapshot`] and keeps it for its request: no lock on the call path, and no request sees half of a
 //! change. Loading plugins is `folder`'s job; running them is `invoke`'s.
 
+mod doubt;
 mod folder;
 mod places;
 mod routes;

@@ -32,6 +32,13 @@ impl Files {
     pub fn text(&self, path: &str) -> Option<&str> {
         self.imported.get(path)?.as_deref().ok()
     }
+
+    /// Whether one of them is empty or can't be had.
+    pub fn have_gaps(&self) -> bool {
+        let is_gap = |text: &Result<String, String>| text.as_ref().map_or(true, String::is_empty);
+        self.imported.values().any(is_gap)
+            || self.located.values().any(|located| located.as_ref().map_or(true, Located::has_gaps))
+    }
 }
 
 impl Located {
@@ -48,6 +55,13 @@ impl Located {
         match self {
             Self::File(data) => data.len(),
             Self::Folder(files) => files.values().map(Bytes::len).sum(),
+        }
+    }
+
+    fn has_gaps(&self) -> bool {
+        match self {
+            Self::File(data) => data.is_empty(),
+            Self::Folder(files) => files.values().any(Bytes::is_empty),
         }
     }
 }
