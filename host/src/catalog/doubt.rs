@@ -5,8 +5,8 @@ use std::io;
 use super::status::FileStatus;
 use crate::document::{self, Files};
 
-/// Whether a file may be half of what is to become of it, or one of those that it names. A document that serves has a capability:
-/// without one it would stop.
+/// Whether a file, or one that it names, may be half of what is to become of it. A document that serves has a capability: without
+/// one it would stop.
 pub(super) fn is_half(status: Option<&FileStatus>, contents: &io::Result<Vec<u8>>, files: &Files) -> bool {
     let Ok(bytes) = contents else { return false };
     let is_shared = || std::str::from_utf8(bytes).is_ok_and(document::is_shared);

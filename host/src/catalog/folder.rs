@@ -38,7 +38,7 @@ const QUIET: Duration = Duration::from_millis(50);
 /// How long a change is put off at most while events go on coming, e.g. from a build that writes many files.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a file must be gone, or empty, until that counts: replacing a file can take an editor two steps.
+/// How long a file must be gone, or look like half of a change, until that counts: replacing a file can take an editor two steps.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// A folder that can't be used.
@@ -116,7 +116,7 @@ impl Folder {
         let (events, changed) = mpsc::channel(1);
         let mut watch = self.places.watch(events)?;
         let listing = self.places.list()?;
-        // At the start nothing is in doubt: whoever writes now is seen by the watch.
+        // At the start nothing is in doubt: whoever goes on writing is seen by the watch, or by the look when its folder is watched.
         let all = listing.keys().cloned().collect();
         self.apply(&listing, &all).await;
         self.watch_imports(&mut watch).await;
@@ -177,6 +177,7 @@ impl Folder {
     }
 
     /// Compiles side by side; what comes of it goes into the catalog in the order of the folder, so that it doesn't depend on who was faster.
+    /// New versions that may be half of a change, and weren't waited for, are noted as doubtful instead.
     async fn load_news(&self, listing: &Listing, waited_for: &BTreeSet<PathBuf>, doubtful: &mut BTreeSet<PathBuf>) {
         let mut candidates = listing.iter();
         let mut compiling = FuturesOrdered::new();
@@ -187,15 +188,14 @@ impl Folder {
                 let imported = Imported::of_file(path, contents.as_ref().map_or(&[], Vec::as_slice));
                 let files = imported.read(&self.secrets);
                 let version = version(contents, &files);
-                if !self.is_news(path, &version) {
-                    continue;
-                }
-                if !waited_for.contains(path) && is_half(self.files().get(path), contents, &files) {
+                let known = self.files().get(path).cloned();
+                let is_new = known.as_ref().is_none_or(|it| it.version != version);
+                if is_new && !waited_for.contains(path) && is_half(known.as_ref(), contents, &files) {
                     doubtful.insert(path.clone());
-                    continue;
+                } else if is_new || known.is_some_and(|it| self.may_be_taken_now(&it)) {
+                    let news = News { path, version, imports: imported.folders() };
+                    compiling.push_back(self.compile(path, contents, files).map(|compiled| (news, compiled)));
                 }
-                let news = News { path, version, imports: imported.folders() };
-                compiling.push_back(self.compile(path, contents, files).map(|compiled| (news, compiled)));
             }
             let Some((news, compiled)) = compiling.next().await else { break };
             self.load(news, compiled, listing);
@@ -206,14 +206,10 @@ impl Folder {
         self.files().keys().filter(|path| !listing.contains_key(*path)).cloned().collect()
     }
 
-    /// A version that isn't running: new, changed, or refused before for a reason that may be gone, such as a collision.
-    fn is_news(&self, path: &Path, version: &str) -> bool {
-        let generation = self.catalog.snapshot().generation();
-        self.files().get(path).is_none_or(|it| {
-            let is_refused =
-                matches!(it.state, FileState::Failed(_) | FileState::Outdated(_)) && it.generation != generation;
-            it.version != version || is_refused
-        })
+    /// Refused before for a reason that may be gone, such as a collision.
+    fn may_be_taken_now(&self, known: &FileStatus) -> bool {
+        matches!(known.state, FileState::Failed(_) | FileState::Outdated(_))
+            && known.generation != self.catalog.snapshot().generation()
     }
 
     /// Forgets a file. Its plugin goes too, unless another file has taken it over.
@@ -382,19 +378,23 @@ capability:
       resources: { note: { display: A note, uri: "docs://note", description: A note., location: file:///./note.md } }
 "#;
 
+    /// The plugins of a folder, each with a grant.
+    fn folder(at: &Path) -> (Folder, Arc<Catalog>) {
+        let loader = Loader::new(Arc::new(Sandbox::new().unwrap()));
+        let (catalog, metrics) = (Arc::new(Catalog::default()), Arc::new(Metrics::default()));
+        let grant = Grant { hosts: vec![Pattern::parse("http://upstream.test").unwrap()], ..Grant::default() };
+        let grants = ["notes", "broken"].map(|name| (name.to_owned(), grant.clone())).into();
+        let places = Places::folder(at.to_owned());
+        (Folder::new(places, grants, loader, catalog.clone(), metrics, Audience::Anyone), catalog)
+    }
+
     #[tokio::test]
     async fn what_is_in_doubt_is_waited_for_once() {
         let at = tempfile::tempdir().unwrap();
         let (document, note) = (at.path().join("notes.yaml"), at.path().join("note.md"));
         fs::write(&document, DOCUMENT).unwrap();
         fs::write(&note, "first").unwrap();
-        let places = Places::folder(at.path().to_owned());
-        let loader = Loader::new(Arc::new(Sandbox::new().unwrap()));
-        let (catalog, metrics) = (Arc::new(Catalog::default()), Arc::new(Metrics::default()));
-        let upstream = Pattern::parse("http://upstream.test").unwrap();
-        let grant = Grant { hosts: vec![upstream], ..Grant::default() };
-        let grants = BTreeMap::from([("notes".to_owned(), grant)]);
-        let folder = Folder::new(places, grants, loader, catalog.clone(), metrics, Audience::Anyone);
+        let (folder, catalog) = folder(at.path());
         let apply = async |waited_for: &[&PathBuf]| {
             let waited_for = waited_for.iter().map(|path| (*path).clone()).collect();
             let doubtful = folder.apply(&folder.places.list().unwrap(), &waited_for).await;
@@ -422,5 +422,23 @@ capability:
         let (doubtful, fourth) = apply(&[&document]).await;
         assert!(doubtful.is_empty() && fourth > third, "{doubtful:?} {fourth}");
         assert!(folder.status().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_tried_again_after_each_change_and_not_waited_for() {
+        let at = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(at.path().join(name), text).unwrap();
+        write("note.md", "first");
+        write("notes.yaml", DOCUMENT);
+        write("broken.yaml", &DOCUMENT.replace("note.md", "gone.md"));
+        let (folder, catalog) = folder(at.path());
+        let apply = async |waited_for| folder.apply(&folder.places.list().unwrap(), waited_for).await;
+        let tried_at = || folder.status().into_iter().find(|it| it.file == "broken.yaml").unwrap().generation;
+        let all = folder.places.list().unwrap().into_keys().collect();
+        apply(&all).await;
+        let first = tried_at();
+        write("note.md", "second");
+        assert_eq!(apply(&BTreeSet::new()).await, BTreeSet::new());
+        assert!(first < tried_at() && tried_at() == catalog.snapshot().generation());
     }
 }

@@ -33,7 +33,7 @@ impl Files {
         self.imported.get(path)?.as_deref().ok()
     }
 
-    /// Whether one of them is empty or can't be had.
+    /// Whether one of them is empty or can't be had. What is gone from a folder isn't missed.
     pub fn have_gaps(&self) -> bool {
         let is_gap = |text: &Result<String, String>| text.as_ref().map_or(true, String::is_empty);
         self.imported.values().any(is_gap)

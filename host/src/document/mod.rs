@@ -138,7 +138,7 @@ pub fn wanted(source: &str) -> Wanted {
 
 /// Whether a text is no capability of its own, only parts that other documents import.
 pub fn is_shared(source: &str) -> bool {
-    // The folder asks this of every document that serves after every change. At the beginning of a line it is a key of the root.
+    // The folder asks this of each new version of a document that serves. At the beginning of a line it is a key of the root.
     if source.lines().any(|line| line.starts_with("capability:")) {
         return false;
     }
