@@ -158,10 +158,12 @@ async fn an_upstream_that_is_down_is_a_bad_gateway() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_says_nothing_is_a_gateway_timeout() {
     let upstream = Upstream::silent().await;
-    let host = start_hostile(&upstream, "wall_ms = 1000").await;
+    let host = start_hostile(&upstream, "wall_ms = 3000, cpu_ms = 60000").await;
     // The call would end just after.
     let said = "upstream timed out: upstream.test: no complete answer within the time of the call";
     check_failed(&host, 504, &["upstream-timed-out"], said).await;
+    // Nor has the guest the blame that doesn't come to say so.
+    assert_eq!(host.get("/hostile/ask-and-loop").await.problem(504, "upstream-timed-out")["detail"], said);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +219,7 @@ async fn an_upstream_that_closes_midway_is_noticed_at_every_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_stops_midway_is_noticed_at_every_door() {
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
-    let host = start_hostile(&upstream, "wall_ms = 700").await;
+    let host = start_hostile(&upstream, "wall_ms = 3000").await;
     check_broken_off(&host, 504, "").await;
 }
 

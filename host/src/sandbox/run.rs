@@ -1,6 +1,6 @@
 //! Runs guest code: in a store of its own, within its limits, and says what became of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tracing::{Instrument, trace_span};
@@ -14,7 +14,13 @@ use super::{
     meter::{Metered, Overrun},
     state::{Outbound, State},
 };
-use crate::{egress::Context, failure::Failure, grant::Limits, json::Room, metrics::PHASE};
+use crate::{
+    egress::{Context, Refusal, Wait},
+    failure::Failure,
+    grant::Limits,
+    json::Room,
+    metrics::PHASE,
+};
 
 /// What guest code comes to: its result, what it reports as its failure, or a trap.
 pub(super) type Run<'a, T> = BoxFuture<'a, wasmtime::Result<Result<T, wit::Failure>>>;
@@ -43,6 +49,7 @@ impl Sandbox {
     ) -> Result<T, Failure> {
         let Limits { cpu, wall, .. } = limits;
         let (usage, idle) = (guest.usage.clone(), guest.idle.clone());
+        let outbound = instance.store.data().outbound.clone();
         // With the store, so that giving back what it holds is at the guest's expense.
         let run = async move {
             match code(&mut instance).await {
@@ -64,7 +71,7 @@ impl Sandbox {
         let run = run.instrument(trace_span!(target: PHASE, "sandbox"));
         let metered = Metered::new(run, cpu, self.lane.clone(), guest.usage.clone());
         match tokio::time::timeout(wall, metered).await {
-            Err(_elapsed) => Err(Failure::WallDeadline { limit: wall }),
+            Err(_elapsed) => Err(overdue(&outbound, wall)),
             Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: cpu, used }),
             Ok(Ok(result)) => result,
         }
@@ -74,6 +81,14 @@ impl Sandbox {
 /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
 fn reported(failure: wit::Failure, state: &State, limits: &Limits) -> Failure {
     convert::failure(failure, &state.outbound.refusals(), &mut Room::of(limits.memory))
+}
+
+/// An upstream that took all the time of a call has the blame, also where the guest hasn't come to say so in what is left.
+fn overdue(outbound: &Outbound, wall: Duration) -> Failure {
+    match outbound.refusals().latest() {
+        Some(refusal @ Refusal::TimedOut { wait: Wait::Call, .. }) => Failure::Egress(refusal.clone()),
+        _ => Failure::WallDeadline { limit: wall },
+    }
 }
 
 fn trapped(trap: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
