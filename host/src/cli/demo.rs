@@ -1,6 +1,10 @@
 //! `airlock demo`: everything at once on loopback, and what to type next.
 
-use super::{Addresses, CliError, serve, terminal::say};
+use super::{
+    Addresses, CliError,
+    serve::{self, Stop},
+    terminal::say,
+};
 use crate::demo::{Demo, m3ter};
 
 pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
@@ -8,6 +12,7 @@ pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
     let mut config = demo.config()?;
     addresses.apply_to(&mut config);
     let host = serve::start(config).await?;
+    let mut stop = Stop::listen()?;
     say(serve::addresses(&host));
     say(format_args!("plugins  {}  (edit a file: the change takes effect at once)", demo.plugins().display()));
     say(format_args!("config   {}  (for airlock mcp and airlock call)", demo.config_file().display()));
@@ -20,5 +25,7 @@ pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
         host.mcp
     ));
     say("\nCtrl-C stops it.");
-    serve::stop_on_signal(host).await
+    stop.called().await;
+    host.stop().await;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, Mcp, check, config, serve::signalled, terminal};
+use super::{CliError, Mcp, check, config, serve::Stop, terminal};
 use crate::{
     app::{self, StartError},
     catalog::{Catalog, FileState, Folder, Places},
@@ -20,12 +20,13 @@ use crate::{
 pub(super) async fn run(args: Mcp) -> Result<(), CliError> {
     let config = config(args.config)?;
     let catalog = load(args.files, config.grants, config.cache).await?;
+    let mut called = Stop::listen()?;
     let stop = CancellationToken::new();
     let serving = mcp::serve_stdio(catalog, config.mcp, tokio::io::stdin(), tokio::io::stdout(), stop.clone());
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return Ok(()),
-        signal = signalled() => signal?,
+        () = called.called() => {}
     }
     stop.cancel();
     serving.await;

@@ -1,6 +1,6 @@
 //! `airlock serve`: start the host, say where it is, stop it on a signal.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, Serve, config, terminal};
 use crate::{app::Host, catalog::FileState, config::Config};
@@ -12,8 +12,11 @@ pub(super) async fn run(args: Serve) -> Result<(), CliError> {
     }
     args.addresses.apply_to(&mut config);
     let host = start(config).await?;
+    let mut stop = Stop::listen()?;
     terminal::say(addresses(&host));
-    stop_on_signal(host).await
+    stop.called().await;
+    host.stop().await;
+    Ok(())
 }
 
 /// Starts the host and says on standard error which files aren't served.
@@ -33,21 +36,24 @@ pub(super) fn addresses(host: &Host) -> String {
     format!("REST     {scheme}://{}\nMCP      {scheme}://{}/mcp\ncontrol  http://{}", host.rest, host.mcp, host.control)
 }
 
-/// Serves until the terminal or the service manager says stop, then lets calls in flight finish.
-pub(super) async fn stop_on_signal(host: Host) -> Result<(), CliError> {
-    signalled().await?;
-    host.stop().await;
-    Ok(())
+/// The word of the terminal or the service manager to stop. It is listened for before anybody is told that there is something to be
+/// stopped: until then the word ends the process where it stands.
+pub(super) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// Waits until the terminal or the service manager says stop.
-pub(super) async fn signalled() -> Result<(), CliError> {
-    let on = |kind| signal(kind).map_err(|e| CliError::io("signal handler", e));
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+impl Stop {
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let on = |kind| signal(kind).map_err(|e| CliError::io("signal handler", e));
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits for it.
+    pub(super) async fn called(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
