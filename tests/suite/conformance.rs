@@ -164,17 +164,19 @@ async fn events_are_bounded_in_number_and_size_and_only_what_grows_is_progress()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_does_not_keep_up_holds_its_own_call_and_one_that_is_gone_does_not() {
     let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
-    let waist = Waist::of(fixture::CONFORMANCE, limits).await;
-    let call = async |events| {
+    let hasty = Waist::of(fixture::CONFORMANCE, limits).await;
+    let call = async |waist: &Waist, events| {
         waist.call("test_events", json!({"times": 20}), Dialogue { events, ..Dialogue::default() }).await
     };
     let (listener, way) = Events::listener();
-    let outcome = call(listener.progress().listen()).await;
+    let outcome = call(&hasty, listener.progress().listen()).await;
     assert!(matches!(outcome, Err(Failure::WallDeadline { .. })), "{outcome:?}");
     drop(way);
+
+    let waist = waist().await;
     let (listener, way) = Events::listener();
     drop(way);
-    assert_eq!(text(&call(listener.progress().listen()).await.expect("a reply")), "Told.");
+    assert_eq!(text(&call(&waist, listener.progress().listen()).await.expect("a reply")), "Told.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

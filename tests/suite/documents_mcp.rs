@@ -1,6 +1,6 @@
 //! Documents with resources and prompts: what MCP clients are listed, read and told, and what the upstream is asked for it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
@@ -163,9 +163,14 @@ async fn prompts_are_listed_and_filled_in_once() {
 async fn files_are_served_anew_when_they_change() {
     let upstream = Upstream::echo().await;
     let host = start(&upstream).await;
-    host.changed_by(|plugins| fs::write(plugins.join("guides/start.md"), "# Again\n").expect("written")).await;
+    // In one step each, so that one change comes of it.
+    let save = |plugins: &Path, name: &str, text: &str| {
+        let unfinished = plugins.join("guides/.unfinished");
+        fs::write(&unfinished, text).and_then(|()| fs::rename(unfinished, plugins.join(name))).expect("saved");
+    };
+    host.changed_by(|plugins| save(plugins, "guides/start.md", "# Again\n")).await;
     assert_eq!(read(&host, "docs://guides/start.md").await["text"], "# Again\n");
-    host.changed_by(|plugins| fs::write(plugins.join("guides/more/new.md"), "new").expect("written")).await;
+    host.changed_by(|plugins| save(plugins, "guides/more/new.md", "new")).await;
     assert_eq!(read(&host, "docs://guides/more/new.md").await["text"], "new");
     // What can't be served keeps the version before it.
     fs::remove_file(host.plugins().join("review.txt")).expect("removed");

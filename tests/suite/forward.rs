@@ -261,7 +261,7 @@ async fn an_upload_beyond_its_limit_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_may_take_its_time_but_not_stop() {
     let upstream = Upstream::silent().await;
-    let limits = Limits { pause: Duration::from_millis(300), body: Duration::from_secs(600), ..Limits::default() };
+    let limits = Limits { pause: Duration::from_secs(3), body: Duration::from_secs(600), ..Limits::default() };
     let host = setup(&upstream.url(), "").inbound(limits).start().await;
     let mut caller = host.rest().connect().await;
     let head = "PUT /files/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\nbeginning";

@@ -17,7 +17,7 @@ async fn guests_that_loop_are_stopped_at_their_limit_while_sixteen_other_calls_f
     const LOOPS: usize = 4;
     const CALLS: usize = 16;
     let upstream = Upstream::echo().await;
-    let host = start_hostile(&upstream, "cpu_ms = 2000, wall_ms = 60000").await;
+    let host = start_hostile(&upstream, "cpu_ms = 2000, wall_ms = 600000").await;
     let mut loops = JoinSet::new();
     for _ in 0..LOOPS {
         let rest = host.rest();
@@ -149,7 +149,7 @@ async fn as_many_calls_run_as_the_grant_allows_and_the_next_is_told_to_come_back
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_too_long_is_stopped() {
     let upstream = Upstream::silent().await;
-    let host = start_hostile(&upstream, "wall_ms = 300").await;
+    let host = start_hostile(&upstream, "wall_ms = 3000").await;
     let answer = host.get("/hostile/sleepy").await;
     assert_eq!(answer.status, 504, "{answer:?}");
     host.mcp().call("sleepy", json!({})).await.error();
@@ -167,7 +167,7 @@ async fn a_description_that_never_ends_keeps_one_plugin_out_and_no_other() {
     let status = host.file("describe-loops.wasm").await.expect("a file");
     assert_eq!(status.state, "failed");
     assert!(status.error.contains("doesn't describe itself"), "{status:?}");
-    assert!(status.error.contains("processor time"), "{status:?}");
+    assert!(status.error.contains("was stopped"), "{status:?}");
     assert_eq!(host.serving().await, ["hostile"]);
     check_alive(&host).await;
 }
