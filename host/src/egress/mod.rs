@@ -99,9 +99,9 @@ pub struct Context {
     pub deadline: Instant,
 }
 
-/// How long before a call's own end its requests end. 50 ms: by then the guest has been woken on a busy machine and has passed on
-/// that its upstream was too slow. Without it the call would be stopped first: the plugin would have the blame, and the upstream's
-/// circuit wouldn't hear of it.
+/// How long before a call's own end its requests end. 50 ms: by then the mediator has noted on a busy machine that the upstream was
+/// too slow, and the guest can make an answer of it. Without it the call would be stopped first: the plugin would have the blame, and
+/// the upstream's circuit wouldn't hear of it.
 const LEAD: Duration = Duration::from_millis(50);
 
 impl Context {

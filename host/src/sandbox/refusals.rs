@@ -1,6 +1,6 @@
-//! Why requests of a call got no answer, for when the guest reports that it failed for want of one.
+//! Why requests of a call got no answer, for when the guest reports that it failed for want of one, or comes to report nothing any more.
 
-use crate::egress::Refusal;
+use crate::egress::{Refusal, Wait};
 
 /// What was refused in a call.
 #[derive(Clone, Debug, Default)]
@@ -8,11 +8,15 @@ pub(super) struct Refusals {
     /// With the number of the request, from 0; no more than `MAX_KEPT`.
     all: Vec<(usize, Refusal)>,
     latest: Option<Refusal>,
+    cut_off: Option<Refusal>,
 }
 
 impl Refusals {
     pub(super) fn add(&mut self, number: usize, refusal: Refusal) {
         self.latest = Some(refusal.clone());
+        if matches!(refusal, Refusal::TimedOut { wait: Wait::Call, .. }) {
+            self.cut_off.get_or_insert_with(|| refusal.clone());
+        }
         if self.all.len() < MAX_KEPT {
             self.all.push((number, refusal));
         }
@@ -26,6 +30,11 @@ impl Refusals {
     /// The latest, unless a request has succeeded since.
     pub(super) fn latest(&self) -> Option<&Refusal> {
         self.latest.as_ref()
+    }
+
+    /// The first request that came to its end because the call did: no later one can succeed.
+    pub(super) fn cut_off(&self) -> Option<&Refusal> {
+        self.cut_off.as_ref()
     }
 
     /// That of one request.
@@ -51,5 +60,17 @@ mod tests {
         assert_eq!((refusals.latest(), refusals.of(1), refusals.of(0)), (None, Some(&Refusal::RequestBroken), None));
         (0..1000).for_each(|number| refusals.add(number, Refusal::RequestBroken));
         assert_eq!(refusals.all.len(), MAX_KEPT);
+    }
+
+    #[test]
+    fn what_the_end_of_the_call_cut_off_is_known_whatever_is_refused_afterwards() {
+        let timed_out = |host: &str, wait| Refusal::TimedOut { host: host.into(), wait };
+        let mut refusals = Refusals::default();
+        refusals.add(0, timed_out("first", Wait::FirstByte));
+        assert_eq!(refusals.cut_off(), None);
+        refusals.add(1, timed_out("second", Wait::Call));
+        refusals.add(2, timed_out("third", Wait::Call));
+        refusals.add(3, Refusal::RequestBroken);
+        assert_eq!(refusals.cut_off(), Some(&timed_out("second", Wait::Call)));
     }
 }

@@ -14,13 +14,7 @@ use super::{
     meter::{Metered, Overrun},
     state::{Outbound, State},
 };
-use crate::{
-    egress::{Context, Refusal, Wait},
-    failure::Failure,
-    grant::Limits,
-    json::Room,
-    metrics::PHASE,
-};
+use crate::{egress::Context, failure::Failure, grant::Limits, json::Room, metrics::PHASE};
 
 /// What guest code comes to: its result, what it reports as its failure, or a trap.
 pub(super) type Run<'a, T> = BoxFuture<'a, wasmtime::Result<Result<T, wit::Failure>>>;
@@ -83,11 +77,13 @@ fn reported(failure: wit::Failure, state: &State, limits: &Limits) -> Failure {
     convert::failure(failure, &state.outbound.refusals(), &mut Room::of(limits.memory))
 }
 
-/// An upstream that took all the time of a call has the blame, also where the guest hasn't come to say so in what is left.
+/// A request that the mediator cut off because the call's time was over has the blame, also where the guest hasn't come to say so in
+/// what is left. How much of the time the request took isn't looked at; nor is one that was still under way at the end, as the guest
+/// had no turn in which it could be cut off.
 fn overdue(outbound: &Outbound, wall: Duration) -> Failure {
-    match outbound.refusals().latest() {
-        Some(refusal @ Refusal::TimedOut { wait: Wait::Call, .. }) => Failure::Egress(refusal.clone()),
-        _ => Failure::WallDeadline { limit: wall },
+    match outbound.refusals().cut_off() {
+        Some(refusal) => Failure::Egress(refusal.clone()),
+        None => Failure::WallDeadline { limit: wall },
     }
 }
 
