@@ -20,15 +20,15 @@ use crate::{
 pub(super) async fn run(args: Mcp) -> Result<(), CliError> {
     let config = config(args.config)?;
     let catalog = load(args.files, config.grants, config.cache).await?;
-    let mut called = Stop::listen()?;
-    let stop = CancellationToken::new();
-    let serving = mcp::serve_stdio(catalog, config.mcp, tokio::io::stdin(), tokio::io::stdout(), stop.clone());
+    let mut stop = Stop::listen()?;
+    let cancel = CancellationToken::new();
+    let serving = mcp::serve_stdio(catalog, config.mcp, tokio::io::stdin(), tokio::io::stdout(), cancel.clone());
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return Ok(()),
-        () = called.called() => {}
+        () = stop.called() => {}
     }
-    stop.cancel();
+    cancel.cancel();
     serving.await;
     Ok(())
 }

@@ -23,7 +23,7 @@ const NICE: i32 = 10;
 /// How long a thread of the lane asks to go on once it has a processor. 100 ms, the most that Linux allows (from 6.12 on): who asks for
 /// less, as everybody does by default, gets the processor at once when it wakes up. With the default it would wait until the slice is
 /// over, some milliseconds, whatever the priorities. A short slice doesn't end sooner than the next tick of the kernel, and who asks
-/// for one is also served sooner. Of a neighbour's p99 beside guests that loop, the long one took a tenth off.
+/// for one is also served sooner.
 #[cfg(target_os = "linux")]
 const SLICE: Duration = Duration::from_millis(100);
 
