@@ -106,10 +106,10 @@ pub(super) fn failure(it: wit::Failure, refusals: &Refusals, room: &mut Room) ->
         // A status outside of the errors would make a success of a failure.
         (wit::Failure::Upstream(it), _) => Failure::Upstream { status: it.status.clamp(400, 599), message: it.message },
         (wit::Failure::Unavailable(_) | wit::Failure::TimedOut(_) | wit::Failure::Denied(_), Some(refusal)) => {
-            Failure::Egress(refusal.clone())
+            Failure::Egress(refusal)
         }
         (wit::Failure::RequestFailed(it), _) => match refusals.of(it.number) {
-            Some(refusal) => Failure::Request { purpose: it.purpose, refusal: refusal.clone() },
+            Some(refusal) => Failure::Request { purpose: it.purpose, refusal },
             None => Failure::Unavailable(format!("{}: {}", it.purpose, it.reason)),
         },
         (wit::Failure::Unavailable(message) | wit::Failure::TimedOut(message), None) => Failure::Unavailable(message),

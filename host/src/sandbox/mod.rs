@@ -268,7 +268,7 @@ fn read(reply: wit::Reply, state: &mut State, results: Results, memory: usize) -
         wit::Reply::Content(blocks) => convert::content(blocks),
         wit::Reply::Upstream(response) => {
             let response = state.take(response)?;
-            body::hand_on(response, state.outbound.clone())
+            body::hand_on(response, state.outbound.refusals().clone())
         }
     }
 }

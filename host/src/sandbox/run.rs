@@ -12,6 +12,7 @@ use super::{
     convert,
     idle::Instance,
     meter::{Metered, Overrun},
+    refusals::Refusals,
     state::{Outbound, State},
 };
 use crate::{egress::Context, failure::Failure, grant::Limits, json::Room, metrics::PHASE};
@@ -43,7 +44,7 @@ impl Sandbox {
     ) -> Result<T, Failure> {
         let Limits { cpu, wall, .. } = limits;
         let (usage, idle) = (guest.usage.clone(), guest.idle.clone());
-        let outbound = instance.store.data().outbound.clone();
+        let refusals = instance.store.data().outbound.refusals().clone();
         // With the store, so that giving back what it holds is at the guest's expense.
         let run = async move {
             match code(&mut instance).await {
@@ -65,7 +66,7 @@ impl Sandbox {
         let run = run.instrument(trace_span!(target: PHASE, "sandbox"));
         let metered = Metered::new(run, cpu, self.lane.clone(), guest.usage.clone());
         match tokio::time::timeout(wall, metered).await {
-            Err(_elapsed) => Err(overdue(&outbound, wall)),
+            Err(_elapsed) => Err(overdue(&refusals, wall)),
             Ok(Err(Overrun { used })) => Err(Failure::CpuDeadline { limit: cpu, used }),
             Ok(Ok(result)) => result,
         }
@@ -74,15 +75,15 @@ impl Sandbox {
 
 /// What the guest reports. Where the mediator knows better why a request failed, its word counts: the guest's is hearsay.
 fn reported(failure: wit::Failure, state: &State, limits: &Limits) -> Failure {
-    convert::failure(failure, &state.outbound.refusals(), &mut Room::of(limits.memory))
+    convert::failure(failure, state.outbound.refusals(), &mut Room::of(limits.memory))
 }
 
 /// A request that the mediator cut off because the call's time was over has the blame, also where the guest hasn't come to say so in
 /// what is left. How much of the time the request took isn't looked at; nor is one that was still under way at the end, as the guest
 /// had no turn in which it could be cut off.
-fn overdue(outbound: &Outbound, wall: Duration) -> Failure {
-    match outbound.refusals().cut_off() {
-        Some(refusal) => Failure::Egress(refusal.clone()),
+fn overdue(refusals: &Refusals, wall: Duration) -> Failure {
+    match refusals.cut_off() {
+        Some(refusal) => Failure::Egress(refusal),
         None => Failure::WallDeadline { limit: wall },
     }
 }

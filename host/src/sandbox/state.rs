@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -191,7 +191,7 @@ pub(super) struct Outbound {
     /// Those and the requests so far, which are numbered by it; refused ones included: deciding about a request costs something too.
     requests: Arc<AtomicUsize>,
     in_flight: Arc<Semaphore>,
-    refusals: Arc<Mutex<Refusals>>,
+    refusals: Refusals,
 }
 
 impl Outbound {
@@ -211,7 +211,7 @@ impl Outbound {
             before: 0,
             requests: Arc::default(),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-            refusals: Arc::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -259,7 +259,7 @@ impl Outbound {
             let sent = Pin::from(Box::new(egress.send(request, patience, context))).await;
             let response = sent.map_err(|it| note(&refusals, number, it))?;
             // What failed before doesn't explain what fails from here on.
-            refusals.lock().expect("no panic while held").forget_latest();
+            refusals.forget_latest();
             let noted = |body: egress::Body| {
                 let noted = body.map_err(move |it| {
                     let _until_the_end = &permit;
@@ -272,13 +272,13 @@ impl Outbound {
     }
 
     /// What was refused so far.
-    pub(super) fn refusals(&self) -> Refusals {
-        self.refusals.lock().expect("no panic while held").clone()
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 }
 
 /// What a guest sees of the refusal of a request, and where the host keeps the rest of it.
-fn note(refusals: &Mutex<Refusals>, number: usize, refusal: Refusal) -> HttpError {
+fn note(refusals: &Refusals, number: usize, refusal: Refusal) -> HttpError {
     let seen = match &refusal {
         Refusal::Denied(_) => HttpError::HttpRequestDenied,
         Refusal::Unavailable { .. } | Refusal::Token { .. } => HttpError::DestinationUnavailable,
@@ -289,7 +289,7 @@ fn note(refusals: &Mutex<Refusals>, number: usize, refusal: Refusal) -> HttpErro
         Refusal::RateLimited { .. } => HttpError::ConnectionLimitReached,
         Refusal::CircuitOpen { .. } => HttpError::DestinationUnavailable,
     };
-    refusals.lock().expect("no panic while held").add(number, refusal);
+    refusals.add(number, refusal);
     seen
 }
 
