@@ -12,7 +12,7 @@ pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
     let mut config = demo.config()?;
     addresses.apply_to(&mut config);
     let host = serve::start(config).await?;
-    let mut stop = Stop::listen()?;
+    let stop = Stop::listen()?;
     say(serve::addresses(&host));
     say(format_args!("plugins  {}  (edit a file: the change takes effect at once)", demo.plugins().display()));
     say(format_args!("config   {}  (for airlock mcp and airlock call)", demo.config_file().display()));
@@ -25,7 +25,6 @@ pub(super) async fn run(addresses: Addresses) -> Result<(), CliError> {
         host.mcp
     ));
     say("\nCtrl-C stops it.");
-    stop.called().await;
-    host.stop().await;
+    stop.end(host).await;
     Ok(())
 }

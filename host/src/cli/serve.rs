@@ -12,10 +12,9 @@ pub(super) async fn run(args: Serve) -> Result<(), CliError> {
     }
     args.addresses.apply_to(&mut config);
     let host = start(config).await?;
-    let mut stop = Stop::listen()?;
+    let stop = Stop::listen()?;
     terminal::say(addresses(&host));
-    stop.called().await;
-    host.stop().await;
+    stop.end(host).await;
     Ok(())
 }
 
@@ -47,6 +46,12 @@ impl Stop {
     pub(super) fn listen() -> Result<Self, CliError> {
         let on = |kind| signal(kind).map_err(|e| CliError::io("signal handler", e));
         Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    /// Waits for it, then lets calls in flight finish.
+    pub(super) async fn end(mut self, host: Host) {
+        self.called().await;
+        host.stop().await;
     }
 
     /// Waits for it.
