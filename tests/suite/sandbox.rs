@@ -167,9 +167,7 @@ async fn a_description_that_never_ends_keeps_one_plugin_out_and_no_other() {
     let status = host.file("describe-loops.wasm").await.expect("a file");
     assert_eq!(status.state, "failed");
     assert!(status.error.contains("doesn't describe itself"), "{status:?}");
-    // Of its two limits, on a machine that is busy with other things, either may be reached first.
-    let ends = ["used 1s of processor time", "stopped after 5s"];
-    assert!(ends.iter().any(|end| status.error.contains(end)), "{status:?}");
+    assert!(status.error.contains("processor time"), "{status:?}");
     assert_eq!(host.serving().await, ["hostile"]);
     check_alive(&host).await;
 }
