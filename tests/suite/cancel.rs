@@ -65,7 +65,7 @@ async fn a_call_that_is_taken_back_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_stops_listening_is_forgotten_and_the_others_are_told() {
+async fn a_client_that_stops_listening_keeps_no_other_from_being_told() {
     let upstream = Upstream::echo().await;
     let host = start(&upstream).await;
     let (gone, mut stays) = (host.mcp().listen().await, host.mcp().listen().await);

@@ -50,13 +50,13 @@ async fn thirty_two_loops_are_stopped_in_time_while_the_host_answers_everybody_e
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guests_that_loop_are_stopped_at_the_wall_too() {
     let upstream = Upstream::echo().await;
-    let host = start_hostile(&upstream, "cpu_ms = 60000, wall_ms = 3000").await;
+    let host = start_hostile(&upstream, "cpu_ms = 60000, wall_ms = 6000").await;
     let mut loops = JoinSet::new();
     for _ in 0..8 {
         let (rest, mcp) = (host.rest(), host.mcp());
         loops.spawn(async move {
             rest.get("/hostile/loop").await.problem(504, "wall-deadline");
-            assert!(mcp.call("loop", json!({})).await.error().contains("stopped after 3s"));
+            assert!(mcp.call("loop", json!({})).await.error().contains("stopped after 6s"));
         });
     }
     loops.join_all().await;

@@ -150,15 +150,15 @@ async fn check_failed(host: &TestHost, status: u16, kinds: &[&str], said: &str) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_is_down_is_a_bad_gateway() {
-    let url = Upstream::nowhere().await;
-    let host = Setup::hostile(&url, "no-secret-of-this-test", "").start().await;
+    let nowhere = Upstream::nowhere();
+    let host = start_hostile(&nowhere, "").await;
     check_failed(&host, 502, &["upstream-unavailable"], "upstream.test: connection refused").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_says_nothing_is_a_gateway_timeout() {
     let upstream = Upstream::silent().await;
-    let host = start_hostile(&upstream, "wall_ms = 3000, cpu_ms = 60000").await;
+    let host = start_hostile(&upstream, "wall_ms = 6000, cpu_ms = 60000").await;
     // The call would end just after.
     let said = "upstream timed out: upstream.test: no complete answer within the time of the call";
     check_failed(&host, 504, &["upstream-timed-out"], said).await;
@@ -219,7 +219,7 @@ async fn an_upstream_that_closes_midway_is_noticed_at_every_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_stops_midway_is_noticed_at_every_door() {
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this").await;
-    let host = start_hostile(&upstream, "wall_ms = 3000").await;
+    let host = start_hostile(&upstream, "wall_ms = 6000").await;
     check_broken_off(&host, 504, "").await;
 }
 

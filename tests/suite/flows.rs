@@ -135,7 +135,8 @@ async fn a_step_that_fails_ends_the_flow_and_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_whose_request_gets_no_answer_is_named() {
-    let nowhere = start(&Upstream::nowhere().await, "").await;
+    let dead = Upstream::nowhere();
+    let nowhere = start(&dead.url(), "").await;
     let problem = nowhere.get("/ships/7/port").await.problem(502, "upstream-unavailable");
     let detail = problem["detail"].as_str().expect("a text");
     assert!(detail.starts_with("step `get-ship`: upstream is unavailable: registry.example"), "{detail}");

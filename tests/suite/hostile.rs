@@ -93,10 +93,10 @@ async fn answers_that_are_never_read_are_let_go_with_the_call() {
     const OPEN: usize = 16;
     let log = Log::listen();
     let upstream = Upstream::beginning(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nabc").await;
-    let host = start_hostile(&upstream, "wall_ms = 5000, concurrency = 1, queue = 0, requests = 1000").await;
+    let host = start_hostile(&upstream, "wall_ms = 10000, concurrency = 1, queue = 0, requests = 1000").await;
     let path = random_path();
     let input = json!({"url": format!("http://upstream.test{path}")});
-    check(&host, "never-read", Some(input), 504, "wall-deadline", "stopped after 5s").await;
+    check(&host, "never-read", Some(input), 504, "wall-deadline", "stopped after 10s").await;
     upstream.has_lost(2 * OPEN).await;
     check_audited(&log, &path, 2 * OPEN, "decision=permitted outcome=abandoned status=200 bytes=0").await;
 }

@@ -253,7 +253,7 @@ async fn a_description_is_fetched_from_its_address_and_nothing_else_is() {
     let asked = ["/docs/openapi.yaml?token=hidden", "/docs/openapi.yaml", "/moved", "/large"];
     let seen: Vec<String> = upstream.requests().into_iter().map(|it| it.target).collect();
     assert_eq!(seen, asked);
-    shell.run(&["import", "openapi", &Upstream::nowhere().await]).await.check(1, &[], &["error"]);
+    shell.run(&["import", "openapi", &Upstream::nowhere().url()]).await.check(1, &[], &["error"]);
     shell.run(&["import", "openapi", "file:///etc/passwd"]).await.check(
         2,
         &[],

@@ -27,7 +27,8 @@ async fn an_instance_serves_as_many_calls_as_its_grant_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_guest_that_is_as_it_was_serves_another_call() {
     let upstream = Upstream::echo().await;
-    let host = start_hostile(&upstream, "calls_per_instance = 1000, cpu_ms = 1000, memory_mb = 32").await;
+    let host =
+        start_hostile(&upstream, "calls_per_instance = 1000, cpu_ms = 1000, wall_ms = 600000, memory_mb = 32").await;
     let large = json!({"head": "\"", "repeat": "x".repeat(1000), "times": 5000, "tail": "\""});
     for (operation, input, status, goes_on) in [
         // It says what is wrong, and stands where it stood.

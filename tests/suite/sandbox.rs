@@ -45,7 +45,7 @@ async fn guests_that_loop_are_stopped_at_their_limit_while_sixteen_other_calls_f
 #[tokio::test(flavor = "multi_thread")]
 async fn each_way_to_go_wrong_has_its_own_problem_and_the_host_goes_on() {
     let upstream = Upstream::echo().await;
-    let host = start_hostile(&upstream, "cpu_ms = 1000, memory_mb = 16").await;
+    let host = start_hostile(&upstream, "cpu_ms = 1000, memory_mb = 16, wall_ms = 600000").await;
     for (operation, status, kind, said) in [
         ("loop", 500, "cpu-deadline", "1s of processor time"),
         ("eat-memory", 500, "memory-limit", "more than 16777216 bytes of memory"),
@@ -149,7 +149,7 @@ async fn as_many_calls_run_as_the_grant_allows_and_the_next_is_told_to_come_back
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_too_long_is_stopped() {
     let upstream = Upstream::silent().await;
-    let host = start_hostile(&upstream, "wall_ms = 3000").await;
+    let host = start_hostile(&upstream, "wall_ms = 6000").await;
     let answer = host.get("/hostile/sleepy").await;
     assert_eq!(answer.status, 504, "{answer:?}");
     host.mcp().call("sleepy", json!({})).await.error();

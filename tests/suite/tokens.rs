@@ -157,14 +157,14 @@ async fn mcp_clients_are_told_where_tokens_come_from() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_cannot_be_asked_is_the_hosts_trouble_and_not_the_tokens() {
     let real = Issuer::start().await;
-    let nowhere = Upstream::nowhere().await;
+    let nowhere = Upstream::nowhere();
     let liar = Upstream::answering(|_| {
         let document = json!({"issuer": "https://other.example.com", "jwks_uri": "https://other.example.com/keys"});
         json_answer(StatusCode::OK, &document)
     });
     let liar = liar.await;
     let endless = Upstream::answering(|_| Response::new(Body::from(vec![b' '; 1 << 20]))).await;
-    for address in [nowhere, liar.url(), endless.url()] {
+    for address in [nowhere.url(), liar.url(), endless.url()] {
         let section = real.section().replace(&real.url(), &address);
         let (host, upstream) = with_tokens(&section).await;
         let token = real.token(&json!({"scope": "users:read", "iss": address}));

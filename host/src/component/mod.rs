@@ -234,11 +234,12 @@ struct Prepared {
     schemas: Vec<Schemas>,
 }
 
-/// What `describe` may use: no upstream is asked, so it has a fraction of what a call may take. Its description may have 32 MB: the
-/// largest APIs have a few thousand operations of a few kilobytes each.
+/// What `describe` may use. No upstream is asked, so it waits for the processor alone: a tenth of one is what a guest that computes has
+/// beside two busy threads, and a second of that takes ten. Its description may have 32 MB: the largest APIs have a few thousand
+/// operations of a few kilobytes each.
 fn describing(plugin: &str) -> Allowance {
     let limits = Limits {
-        wall: Duration::from_secs(5),
+        wall: Duration::from_secs(15),
         cpu: Duration::from_secs(1),
         requests: 0,
         response: 32 << 20,

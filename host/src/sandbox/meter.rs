@@ -207,6 +207,11 @@ mod tests {
         Arc::new(Usage::of_a_plugin_in(&lane()))
     }
 
+    /// It has, for an hour from now: a test that waits for the processor is still within it.
+    fn computed_much(usage: &Usage) {
+        usage.add(WINDOW, WINDOW, Instant::now() + Duration::from_secs(3600));
+    }
+
     async fn compute(rounds: u32) -> u32 {
         for _ in 0..rounds {
             let until = thread_time() + Duration::from_millis(1);
@@ -254,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_of_a_plugin_that_has_computed_much_waits_from_its_beginning() {
         let (lane, usage) = (lane(), fresh());
-        usage.add(WINDOW, WINDOW, Instant::now());
+        computed_much(&usage);
         let taken = lane.free.clone().acquire_owned().await.unwrap();
         let mut call = Box::pin(Metered::new(compute(1), Duration::from_secs(10), lane, usage));
         assert!(futures::poll!(&mut call).is_pending());
@@ -269,7 +274,7 @@ mod tests {
         let (lane, limit) = (lane(), Duration::from_secs(10));
         let (many, few) = (Arc::new(Usage::of_a_plugin_in(&lane)), Arc::new(Usage::of_a_plugin_in(&lane)));
         for usage in [&many, &few] {
-            usage.add(WINDOW, WINDOW, Instant::now());
+            computed_much(usage);
         }
         let taken = lane.free.clone().acquire_owned().await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -291,7 +296,7 @@ mod tests {
     #[tokio::test]
     async fn a_future_is_polled_again_if_it_was_woken_while_it_was_away() {
         let (lane, usage) = (lane(), fresh());
-        usage.add(WINDOW, WINDOW, Instant::now());
+        computed_much(&usage);
         let here = thread::current().id();
         let (sender, receiver) = oneshot::channel();
         let work = async move {
@@ -316,7 +321,7 @@ mod tests {
         }
         for is_away in [false, true] {
             let (lane, usage) = (lane(), fresh());
-            usage.add(WINDOW, WINDOW, Instant::now());
+            computed_much(&usage);
             let (sender, dropped) = oneshot::channel();
             let tells = Tells(Some(sender));
             let work = async move {

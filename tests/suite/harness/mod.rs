@@ -13,6 +13,7 @@ mod upstream;
 mod waist;
 
 use std::{
+    fs,
     hash::{BuildHasher, RandomState},
     io::Write,
     path::PathBuf,
@@ -55,6 +56,15 @@ pub async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> 
         Ok(done) => done,
         Err(_elapsed) => panic!("waited {PATIENCE:?} in vain for {what}"),
     }
+}
+
+/// What the kernel may hold of what passes through two connections: of each, as much as the largest buffers of both of its ends.
+pub fn kernel_buffers() -> usize {
+    let largest = |what| {
+        let sizes = fs::read_to_string(format!("/proc/sys/net/ipv4/{what}")).expect("Linux tells");
+        sizes.split_whitespace().last().and_then(|it| it.parse::<usize>().ok()).expect("least, usual and most")
+    };
+    2 * (largest("tcp_rmem") + largest("tcp_wmem"))
 }
 
 /// Says that a test proves nothing on this machine. Past the test harness, which would swallow the words of a test that passes.

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     fmt::{self, Display, Formatter},
+    future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -20,7 +21,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
 };
@@ -147,11 +148,17 @@ impl Upstream {
         Self { address, seen, _serving: serving }
     }
 
-    /// An address where nothing listens.
-    pub async fn nowhere() -> String {
-        let (listener, address) = listen().await;
-        drop(listener);
-        format!("http://{address}")
+    /// An address where nothing listens, nor anybody else can, for as long as it lives.
+    pub fn nowhere() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let address = socket.local_addr().expect("a bound socket has an address");
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let _held = socket;
+            pending().await
+        });
+        Self { address, seen: Arc::default(), _serving: serving }
     }
 
     /// `http://127.0.0.1:<port>`.

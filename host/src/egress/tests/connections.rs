@@ -3,7 +3,10 @@
 use std::{io, net::SocketAddr};
 
 use futures::future::BoxFuture;
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpSocket},
+};
 
 use super::*;
 use crate::grant::{Addresses, parse_range};
@@ -93,9 +96,10 @@ async fn connecting_takes_ten_seconds_at_most() {
 
 #[tokio::test]
 async fn an_upstream_that_can_not_be_reached() {
-    // The port was free a moment ago, and nothing listens on it now.
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let url = format!("http://{address}/");
+    // Nothing listens on the port, and nobody else can while we hold it.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/", held.local_addr().unwrap());
     assert_eq!(text(get(&plain(&url), &url).await).await.unwrap_err(), unavailable(Fault::Connect));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
