@@ -44,7 +44,7 @@ TAKEN_EMAIL = "hana.kovac@northlight.example"
 
 # Compiling the plugins takes seconds on a small machine, and CI shares it with other builds.
 START_SECONDS = 120
-# Everything that the demo does takes milliseconds.
+# Everything that the demo does takes milliseconds once it has started.
 CALL_SECONDS = 30
 
 # A host on standard input answers when it has compiled its plugins; a client that waits less takes it for one of the older era.

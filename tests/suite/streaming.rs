@@ -39,7 +39,9 @@ async fn source(made: Arc<AtomicUsize>) -> Upstream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_200_mb_passes_no_faster_than_it_is_taken() {
-    let (made, in_kernel) = (Arc::<AtomicUsize>::default(), kernel_buffers());
+    let made = Arc::<AtomicUsize>::default();
+    // Half of it in any case, or nothing would be proven where the kernel may hold more.
+    let most = (BETWEEN + kernel_buffers()).min(SIZE / 2);
     let upstream = source(made.clone()).await;
     let limits = "response_mb = 1000, wall_ms = 600000, cpu_ms = 600000";
     let mut host = start_hostile(&upstream, limits).await;
@@ -61,7 +63,7 @@ async fn an_answer_of_200_mb_passes_no_faster_than_it_is_taken() {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
                 let between = made.load(SeqCst) - taken;
-                assert!(between <= BETWEEN + in_kernel, "{between} bytes after {taken}");
+                assert!(between <= most, "{between} bytes after {taken}");
             }
         })
         .await;

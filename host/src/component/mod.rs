@@ -234,9 +234,9 @@ struct Prepared {
     schemas: Vec<Schemas>,
 }
 
-/// What `describe` may use. No upstream is asked, so it waits for the processor alone: a tenth of one is what a guest that computes has
-/// beside two busy threads, and a second of that takes ten. Its description may have 32 MB: the largest APIs have a few thousand
-/// operations of a few kilobytes each.
+/// What `describe` may use. It has no upstream to wait for. A guest that computes has a tenth of what a busy thread has beside it, so
+/// that its second of processor time takes ten or so on a busy machine; for as long, one that only waits keeps the files after it from
+/// being loaded. Its description may have 32 MB: the largest APIs have a few thousand operations of a few kilobytes each.
 fn describing(plugin: &str) -> Allowance {
     let limits = Limits {
         wall: Duration::from_secs(15),

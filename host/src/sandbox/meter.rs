@@ -207,7 +207,8 @@ mod tests {
         Arc::new(Usage::of_a_plugin_in(&lane()))
     }
 
-    /// It has, for an hour from now: a test that waits for the processor is still within it.
+    /// Counts a plugin among those that have computed much for an hour from now, so that a test that waits for the processor is still
+    /// within it.
     fn computed_much(usage: &Usage) {
         usage.add(WINDOW, WINDOW, Instant::now() + Duration::from_secs(3600));
     }
