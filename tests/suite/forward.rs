@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::callers::ask;
-use crate::harness::{Setup, TestHost, Upstream, json_answer, kernel_buffers, path, random_text, within_patience};
+use crate::harness::{Setup, TestHost, Upstream, json_answer, most_between, path, random_text, within_patience};
 
 fn setup(upstream: &str, grant: &str) -> Setup {
     let document = fs::read_to_string(path("cases/forward.yaml")).expect("a document");
@@ -176,15 +176,11 @@ async fn a_body_is_what_its_framing_says_and_no_more() {
 /// How large the upload is: many times what a guest may hold.
 const SIZE: usize = 192 << 20;
 
-/// How much of it may be held between the client's source and the upstream, but for what the kernel holds.
-const BETWEEN: usize = 12 << 20;
-
 const CHUNK: Bytes = Bytes::from_static(&[b'x'; 64 << 10]);
 
 /// Takes bodies at its leisure, and looks how far the client is ahead.
 async fn sink(made: Arc<AtomicUsize>) -> (String, JoinSet<()>) {
-    // Half of it in any case, or nothing would be proven where the kernel may hold more.
-    let most = (BETWEEN + kernel_buffers()).min(SIZE / 2);
+    let most = most_between(SIZE);
     let take = move |request: Request<Body>| {
         let made = made.clone();
         async move {

@@ -15,13 +15,10 @@ use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::json;
 
-use crate::harness::{Upstream, kernel_buffers, start_hostile, within_patience};
+use crate::harness::{Upstream, most_between, start_hostile, within_patience};
 
 /// How large the answer is.
 const SIZE: usize = 200 << 20;
-
-/// How much of it may be held between the upstream's source and the client at any time, but for what the kernel holds.
-const BETWEEN: usize = 12 << 20;
 
 const CHUNK: Bytes = Bytes::from_static(&[b'x'; 64 << 10]);
 
@@ -40,8 +37,7 @@ async fn source(made: Arc<AtomicUsize>) -> Upstream {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_200_mb_passes_no_faster_than_it_is_taken() {
     let made = Arc::<AtomicUsize>::default();
-    // Half of it in any case, or nothing would be proven where the kernel may hold more.
-    let most = (BETWEEN + kernel_buffers()).min(SIZE / 2);
+    let most = most_between(SIZE);
     let upstream = source(made.clone()).await;
     let limits = "response_mb = 1000, wall_ms = 600000, cpu_ms = 600000";
     let mut host = start_hostile(&upstream, limits).await;

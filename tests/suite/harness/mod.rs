@@ -58,13 +58,16 @@ pub async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> 
     }
 }
 
-/// What the kernel may hold of what passes through two connections: of each, as much as the largest buffers of both of its ends.
-pub fn kernel_buffers() -> usize {
+/// How much of a stream of this size may be anywhere between its source and who takes it: 12 MB in the host, and what the kernel may
+/// hold on two connections, of each as much as the largest buffers of both of its ends. Half of the stream in any case, or nothing would
+/// be proven where the kernel may hold more.
+pub fn most_between(size: usize) -> usize {
     let largest = |what| {
         let sizes = fs::read_to_string(format!("/proc/sys/net/ipv4/{what}")).expect("Linux tells");
         sizes.split_whitespace().last().and_then(|it| it.parse::<usize>().ok()).expect("least, usual and most")
     };
-    2 * (largest("tcp_rmem") + largest("tcp_wmem"))
+    let in_kernel = 2 * (largest("tcp_rmem") + largest("tcp_wmem"));
+    (in_kernel + (12 << 20)).min(size / 2)
 }
 
 /// Says that a test proves nothing on this machine. Past the test harness, which would swallow the words of a test that passes.
